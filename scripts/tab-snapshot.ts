@@ -1,0 +1,35 @@
+import type { Page } from '@playwright/test';
+
+/** What a tab says of itself: the page's `murmuration.snapshot()`, as far as tools use it. */
+export interface TabSnapshot {
+  readonly self: string;
+  readonly finished: boolean;
+  readonly history: readonly { readonly round: number }[];
+  /** hex SHA-256 of the models that the tab computed, by round */
+  readonly digests: Readonly<Record<number, string | undefined>>;
+  readonly totals: {
+    readonly uploaded: number;
+    readonly downloaded: number;
+    readonly verified: number;
+    readonly rejected: number;
+    readonly resumed: number;
+    readonly seeded: number;
+  };
+  readonly server: { readonly up: number; readonly down: number };
+  readonly samples: number;
+  readonly device: string | null;
+}
+
+interface Murmuration {
+  snapshot(): TabSnapshot & { data: { summary?: { training: number } } };
+}
+
+export function tabSnapshot(page: Page): Promise<TabSnapshot> {
+  return page.evaluate(() => {
+    const { murmuration } = window as unknown as { murmuration: Murmuration };
+    const { self, finished, history, digests, totals, server, data, device } =
+      murmuration.snapshot();
+    const samples = data.summary?.training ?? 0;
+    return { self, finished, history, digests, totals, server, samples, device };
+  });
+}

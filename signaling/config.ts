@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+
+/** Something the person who starts the server has to put right; shown as one line, without a stack. */
+export class SetupError extends Error {}
+
+const whole = (low: number, high: number) =>
+  v.pipe(
+    v.number('must be a number'),
+    v.integer('must be a whole number'),
+    v.minValue(low, `must be at least ${low}`),
+    v.maxValue(high, `must be at most ${high}`),
+  );
+const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'));
+
+const iceServerSchema = v.strictObject({
+  urls: v.pipe(text, v.regex(/^(stun|stuns|turn|turns):/, 'must start with stun: or turn:')),
+  username: v.exactOptional(text),
+  credential: v.exactOptional(text),
+});
+
+/** Everything that can be set, with its default: the one place where a setting is registered. */
+export const configSchema = v.strictObject({
+  /** TCP port; 0 takes any free one. */
+  port: v.optional(whole(0, 65535), 4242),
+  /** Address to listen on; 0.0.0.0 for every machine of the network. */
+  host: v.optional(text, 'localhost'),
+  /** Where the database and the Data Owner's key live; made if it is not there. */
+  dataFolder: v.optional(text, 'data'),
+  logLevel: v.optional(v.picklist(['silent', 'error', 'warn', 'info', 'debug'], 'must be one of silent, error, warn, info, debug'), 'warn'), // prettier-ignore
+  /** STUN and TURN servers for tabs that are not on one network. */
+  iceServers: v.optional(v.pipe(v.array(iceServerSchema), v.maxLength(8)), []),
+  /** Rounds of the default task. */
+  rounds: v.optional(whole(1, 100_000), 30),
+  /** Members with data that the default task waits for. */
+  minimumMembers: v.optional(whole(1, 20), 2),
+  /** Local epochs of a round. */
+  localEpochs: v.optional(whole(1, 100), 2),
+  /** Built-in digits each member trains on. */
+  samplesPerMember: v.optional(whole(10, 100_000), 1500),
+  /** 0: every digit equally often on every member; else Dirichlet(alpha) shares. */
+  alpha: v.optional(v.pipe(v.number('must be a number'), v.minValue(0), v.maxValue(1000)), 0),
+});
+export type Config = v.InferOutput<typeof configSchema>;
+
+type Key = keyof typeof configSchema.entries;
+
+/** The environment variable of each setting; lists are for the file. */
+const variables: Partial<Record<string, Key>> = {
+  PORT: 'port',
+  HOST: 'host',
+  MURMURATION_DATA_FOLDER: 'dataFolder',
+  MURMURATION_LOG_LEVEL: 'logLevel',
+  MURMURATION_ROUNDS: 'rounds',
+  MURMURATION_MINIMUM_MEMBERS: 'minimumMembers',
+  MURMURATION_LOCAL_EPOCHS: 'localEpochs',
+  MURMURATION_SAMPLES_PER_MEMBER: 'samplesPerMember',
+  MURMURATION_ALPHA: 'alpha',
+};
+const fileVariable = 'MURMURATION_CONFIG';
+
+/**
+ * Reads the configuration: the file that MURMURATION_CONFIG names (JSON), over it the environment.
+ *
+ * @throws SetupError naming the key that is unknown or out of range.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const path = environment[fileVariable];
+  const settings: Record<string, unknown> = path === undefined ? {} : readFile(path);
+  const sources = new Map(Object.keys(settings).map((key) => [key, `${key} in ${path ?? ''}`]));
+  for (const [name, value] of Object.entries(environment)) {
+    if (value === undefined || value === '') continue;
+    const key = variables[name];
+    if (key === undefined) {
+      if (!name.startsWith('MURMURATION_') || name === fileVariable) continue;
+      const known = [fileVariable, ...Object.keys(variables)].join(', ');
+      throw new SetupError(`${name} is not a setting. Known: ${known}`);
+    }
+    settings[key] = numeric.has(key) ? toNumber(name, value) : value;
+    sources.set(key, name);
+  }
+  const parsed = v.safeParse(configSchema, settings);
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  const key = v.getDotPath(issue) ?? '';
+  const source = sources.get(key.split('.')[0] ?? '') ?? key;
+  if (issue.type === 'strict_object') {
+    const known = Object.keys(configSchema.entries).join(', ');
+    throw new SetupError(`${source} is not a setting. Known: ${known}`);
+  }
+  throw new SetupError(`${source}: ${issue.message}, it is ${JSON.stringify(issue.input)}`);
+}
+
+const numeric: ReadonlySet<Key> = new Set<Key>([
+  'port',
+  'rounds',
+  'minimumMembers',
+  'localEpochs',
+  'samplesPerMember',
+  'alpha',
+]);
+
+function toNumber(name: string, value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number)) {
+    throw new SetupError(`${name}: must be a number, it is ${JSON.stringify(value)}`);
+  }
+  return number;
+}
+
+function readFile(path: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new SetupError(`the configuration file ${path} cannot be read: ${why}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SetupError(`the configuration file ${path} must hold one JSON object`);
+  }
+  return { ...value };
+}

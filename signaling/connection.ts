@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import type { WebSocket } from 'ws';
+import { concatBytes, hexToBytes, type PeerId } from '../src/lib/index.ts';
+import { verifySignature } from '../src/crypto/index.ts';
+import { clientCodec, limits, protocolVersion, serverCodec } from '../src/protocol/index.ts';
+import type { ClientMessage, ServerMessage } from '../src/protocol/index.ts';
+import type { Seat, TaskRoom } from './task-room.ts';
+import type { Traffic } from './traffic.ts';
+
+const helloWithinMs = 10_000;
+const pingEveryMs = 15_000;
+const tenSecondsMs = 10_000;
+
+/**
+ * Speaks with one tab: challenge, hello, then messages of its room. Whatever it sends, it can
+ * only lose its own connection.
+ */
+export function serveConnection(
+  socket: WebSocket,
+  rooms: { find(task: string | null): TaskRoom | null },
+  traffic: Traffic,
+): void {
+  const nonce = new Uint8Array(randomBytes(32));
+  let member: { readonly peer: PeerId; readonly room: TaskRoom } | null = null;
+  let alive = true;
+  let recent = 0;
+
+  const seat: Seat = {
+    send(message) {
+      // A tab that reads nothing must not fill our memory.
+      if (socket.bufferedAmount > 8 * limits.serverFrameBytes) socket.terminate();
+      else transmit(message);
+    },
+    close(reason, again) {
+      transmit({ type: 'refused', reason, again });
+      socket.close();
+    },
+  };
+  const transmit = (message: ServerMessage) => {
+    if (socket.readyState !== socket.OPEN) return;
+    const frame = serverCodec.encode(message);
+    traffic.out(frame.length);
+    socket.send(frame);
+  };
+
+  const refuse = (reason: string) => seat.close(reason, false);
+
+  const hello = (message: ClientMessage) => {
+    if (message.type !== 'hello') return refuse('say hello first');
+    if (message.version !== protocolVersion) {
+      return refuse(
+        `this server speaks version ${protocolVersion}, your page ${message.version}: reload it`,
+      );
+    }
+    const signed = concatBytes(nonce, hexToBytes(message.peer));
+    if (!verifySignature('hello', signed, message.signature, message.peer)) {
+      return refuse('the hello is not signed by its key');
+    }
+    const room = rooms.find(message.task);
+    if (room === null) return refuse('this server does not have the task that the link names');
+    member = { peer: message.peer, room };
+    clearTimeout(greeting);
+    room.join(message.peer, seat);
+  };
+
+  const greeting = setTimeout(() => seat.close('no hello came', true), helloWithinMs);
+  const refill = setInterval(() => (recent = 0), tenSecondsMs);
+  const heartbeat = setInterval(() => {
+    if (!alive) socket.terminate();
+    alive = false;
+    socket.ping();
+  }, pingEveryMs);
+  socket.on('pong', () => (alive = true));
+
+  socket.on('message', (data: Buffer, isBinary) => {
+    alive = true;
+    traffic.in(data.length);
+    if (++recent > limits.messagesPerTenSeconds) return seat.close('too many messages', true);
+    if (!isBinary) return refuse('not a binary message');
+    const decoded = clientCodec.decode(data);
+    if (!decoded.ok) return refuse(decoded.error);
+    const message = decoded.value;
+    if (member === null) hello(message);
+    else if (message.type === 'hello') refuse('a second hello');
+    else member.room.receive(member.peer, message);
+  });
+  socket.on('error', () => socket.terminate());
+  socket.on('close', () => {
+    clearTimeout(greeting);
+    clearInterval(refill);
+    clearInterval(heartbeat);
+    member?.room.leave(member.peer, seat);
+  });
+
+  transmit({ type: 'challenge', version: protocolVersion, nonce });
+}

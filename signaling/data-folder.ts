@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { identityOf, type Identity } from '../src/crypto/index.ts';
+import { SetupError } from './config.ts';
+
+/** The folder that one server, and only one at a time, keeps its state in. */
+export interface DataFolder {
+  readonly database: string;
+  readonly owner: Identity;
+  /** Lets another server have the folder. */
+  release(): void;
+}
+
+/**
+ * Opens the folder, makes it and the Data Owner's key if they are not there.
+ *
+ * @throws SetupError if it cannot be written, is in use, or holds a broken key.
+ */
+export function openDataFolder(path: string): DataFolder {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw new SetupError(`the data folder ${path} cannot be made: ${reasonOf(thrown)}`);
+  }
+  const lock = join(path, 'lock');
+  takeLock(lock, path);
+  return {
+    database: join(path, 'db'),
+    owner: ownerKey(join(path, 'owner.key')),
+    release: () => rmSync(lock, { force: true }),
+  };
+}
+
+/** Two servers on one database would destroy it: the lock names the process that has the folder. */
+function takeLock(lock: string, folder: string): void {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx', mode: 0o600 });
+      return;
+    } catch (thrown) {
+      if (codeOf(thrown) !== 'EEXIST') {
+        throw new SetupError(`the data folder ${folder} cannot be written: ${reasonOf(thrown)}`);
+      }
+    }
+    const holder = Number(readFileSync(lock, 'utf8'));
+    if (holder !== process.pid && isAlive(holder)) {
+      throw new SetupError(
+        `the data folder ${folder} is in use by another server (process ${holder}); ` +
+          'stop it or set MURMURATION_DATA_FOLDER',
+      );
+    }
+    rmSync(lock, { force: true }); // its process was killed
+  }
+  throw new SetupError(`the data folder ${folder} is being taken by another server`);
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return codeOf(thrown) === 'EPERM';
+  }
+}
+
+/** The Data Owner's Ed25519 seed, readable by its owner only. */
+function ownerKey(path: string): Identity {
+  try {
+    writeFileSync(path, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 });
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'EEXIST') {
+      throw new SetupError(`the key ${path} cannot be written: ${reasonOf(thrown)}`);
+    }
+  }
+  chmodSync(path, 0o600);
+  const hex = readFileSync(path, 'utf8').trim();
+  if (!/^[0-9a-f]{64}$/.test(hex)) throw new SetupError(`the key ${path} is damaged`);
+  return identityOf(Buffer.from(hex, 'hex'));
+}
+
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+}
+
+function reasonOf(thrown: unknown): string {
+  const reasons: Partial<Record<string, string>> = {
+    EACCES: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOTDIR: 'a part of its path is a file',
+    EEXIST: 'a file with its name is in the way',
+    ENOSPC: 'the disk is full',
+  };
+  return reasons[String(codeOf(thrown))] ?? (thrown instanceof Error ? thrown.message : 'unknown');
+}

@@ -1,0 +1,38 @@
+import type { HeaderId } from '../lib/index.ts';
+
+/** Where verified chunks are kept. Payloads belong to the store once they are put. */
+export interface ChunkStore {
+  /** Resolves when the chunk is kept. */
+  put(header: HeaderId, index: number, payload: Uint8Array<ArrayBuffer>): Promise<void>;
+  get(header: HeaderId, index: number): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** The indices that are kept of a batch. */
+  held(header: HeaderId): Promise<number[]>;
+  /** Drops every batch but these. */
+  keep(headers: readonly HeaderId[]): Promise<void>;
+}
+
+/** Keeps chunks in memory: for private windows, and where IndexedDB fails. */
+export class MemoryChunkStore implements ChunkStore {
+  readonly #batches = new Map<HeaderId, Map<number, Uint8Array<ArrayBuffer>>>();
+
+  put(header: HeaderId, index: number, payload: Uint8Array<ArrayBuffer>): Promise<void> {
+    const batch = this.#batches.get(header) ?? new Map<number, Uint8Array<ArrayBuffer>>();
+    this.#batches.set(header, batch.set(index, payload));
+    return Promise.resolve();
+  }
+
+  get(header: HeaderId, index: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    return Promise.resolve(this.#batches.get(header)?.get(index)?.slice() ?? null);
+  }
+
+  held(header: HeaderId): Promise<number[]> {
+    return Promise.resolve([...(this.#batches.get(header)?.keys() ?? [])]);
+  }
+
+  keep(headers: readonly HeaderId[]): Promise<void> {
+    for (const header of this.#batches.keys()) {
+      if (!headers.includes(header)) this.#batches.delete(header);
+    }
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,158 @@
+// The package's own bundle: its source needs Node's streams and globals.
+import SimplePeer from 'simple-peer/simplepeer.min.js';
+import type { PeerId } from '../lib/index.ts';
+import { limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
+import { offers } from '../swarm/index.ts';
+
+export interface PeerLinksEvents {
+  signal(to: PeerId, session: number, data: string): void;
+  connected(peer: PeerId): void;
+  disconnected(peer: PeerId): void;
+  message(peer: PeerId, message: PeerMessage): void;
+  malformed(peer: PeerId, reason: string): void;
+  /** The channel's buffer drained to the low mark. */
+  buffered(peer: PeerId, bytes: number): void;
+}
+
+interface Link {
+  readonly peer: SimplePeer.Instance;
+  readonly session: number;
+  channel: RTCDataChannel | null;
+}
+
+const firstRetryMs = 500;
+const longestRetryMs = 10_000;
+/** A connection that is not up by then is torn down and tried again. */
+const connectWithinMs = 15_000;
+
+/**
+ * One WebRTC data channel to each neighbour, by simple-peer. Of a pair the lower id offers, and
+ * offers again when the connection fails; the other one answers the newest offer. Sends with
+ * back-pressure: it reports what a channel has buffered, the engine holds back what is more.
+ */
+export class PeerLinks {
+  readonly #self: PeerId;
+  readonly #events: PeerLinksEvents;
+  readonly #iceServers: RTCIceServer[];
+  readonly #links = new Map<PeerId, Link>();
+  readonly #retries = new Map<
+    PeerId,
+    { failures: number; timer?: ReturnType<typeof setTimeout> }
+  >();
+  #neighbours: ReadonlySet<PeerId> = new Set();
+  #sessions = Math.floor(Math.random() * 0x7fffffff);
+
+  constructor(self: PeerId, iceServers: RTCIceServer[], events: PeerLinksEvents) {
+    this.#self = self;
+    this.#iceServers = iceServers;
+    this.#events = events;
+  }
+
+  /** Connects with these and no others. */
+  setNeighbours(neighbours: readonly PeerId[]): void {
+    this.#neighbours = new Set(neighbours);
+    for (const peer of this.#links.keys()) if (!this.#neighbours.has(peer)) this.close(peer);
+    for (const [peer, { timer }] of this.#retries) {
+      if (this.#neighbours.has(peer)) continue;
+      clearTimeout(timer);
+      this.#retries.delete(peer);
+    }
+    for (const peer of this.#neighbours) {
+      if (offers(this.#self, peer) && !this.#links.has(peer) && !this.#retries.has(peer)) {
+        this.#offer(peer);
+      }
+    }
+  }
+
+  /** A signaling message from `peer`, relayed by the coordinator. */
+  signal(peer: PeerId, session: number, data: string): void {
+    if (!this.#neighbours.has(peer)) return;
+    let link = this.#links.get(peer);
+    if (link?.session !== session) {
+      if (offers(this.#self, peer)) return; // an answer to an offer of ours that is no more
+      if (link) this.close(peer);
+      link = this.#open(peer, session, false);
+    }
+    try {
+      link.peer.signal(data);
+    } catch {
+      this.close(peer); // not a session description: the offerer tries again
+    }
+  }
+
+  send(peer: PeerId, message: PeerMessage): void {
+    const channel = this.#links.get(peer)?.channel;
+    if (channel?.readyState !== 'open') return; // its close is under way
+    channel.send(peerCodec.encode(message));
+    if (channel.bufferedAmount <= limits.bufferedLowBytes) {
+      this.#events.buffered(peer, channel.bufferedAmount);
+    }
+  }
+
+  /** Ends the connection; the offering side makes a new one while it is a neighbour. */
+  close(peer: PeerId): void {
+    this.#links.get(peer)?.peer.destroy();
+  }
+
+  closeAll(): void {
+    this.#neighbours = new Set();
+    this.setNeighbours([]);
+  }
+
+  #offer(peer: PeerId): void {
+    this.#open(peer, ++this.#sessions, true);
+  }
+
+  #open(id: PeerId, session: number, initiator: boolean): Link {
+    const peer = new SimplePeer({
+      initiator,
+      trickle: true,
+      config: { iceServers: this.#iceServers },
+    });
+    const link: Link = { peer, session, channel: null };
+    this.#links.set(id, link);
+    const deadline = setTimeout(() => peer.destroy(), connectWithinMs);
+    peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
+    peer.on('connect', () => {
+      clearTimeout(deadline);
+      this.#retries.delete(id);
+      link.channel = this.#watch(id, peer);
+      this.#events.connected(id);
+    });
+    peer.on('data', (data: Uint8Array) => {
+      const decoded = peerCodec.decode(data);
+      if (decoded.ok) this.#events.message(id, decoded.value);
+      else this.#events.malformed(id, decoded.error);
+    });
+    peer.on('error', () => undefined); // 'close' follows
+    peer.on('close', () => {
+      clearTimeout(deadline);
+      if (this.#links.get(id) !== link) return;
+      this.#links.delete(id);
+      if (link.channel !== null) this.#events.disconnected(id);
+      this.#retryLater(id);
+    });
+    return link;
+  }
+
+  /** simple-peer keeps its channel to itself, and reports no drain below its own 64 KiB mark. */
+  #watch(id: PeerId, peer: SimplePeer.Instance): RTCDataChannel {
+    const { _channel: channel } = peer as unknown as { _channel: RTCDataChannel };
+    channel.bufferedAmountLowThreshold = limits.bufferedLowBytes;
+    channel.addEventListener('bufferedamountlow', () => {
+      this.#events.buffered(id, channel.bufferedAmount);
+    });
+    return channel;
+  }
+
+  #retryLater(peer: PeerId): void {
+    if (!this.#neighbours.has(peer) || !offers(this.#self, peer)) return;
+    const failures = this.#retries.get(peer)?.failures ?? 0;
+    const wait = Math.min(longestRetryMs, firstRetryMs * 2 ** failures);
+    const timer = setTimeout(() => {
+      this.#retries.set(peer, { failures: failures + 1 });
+      if (this.#neighbours.has(peer) && !this.#links.has(peer)) this.#offer(peer);
+    }, wait);
+    this.#retries.set(peer, { failures, timer });
+  }
+}

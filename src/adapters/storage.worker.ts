@@ -1,0 +1,4 @@
+import { expose } from 'comlink';
+import { StorageService } from './storage-service.ts';
+
+expose(new StorageService());

@@ -1,0 +1,235 @@
+import { transfer } from 'comlink';
+import { err, float32ToBytes, bytesToFloat32, messageOf, ok, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
+import type { Random, Result } from '../lib/index.ts';
+import {
+  applySum,
+  classCounts,
+  digitShares,
+  fitImages,
+  fitTable,
+  generateDigits,
+  largestMagnitudes,
+  modelDigest,
+  parseCsv,
+  parseIdx,
+  quantise,
+  splitValidation,
+  sumUpdates,
+  tensorsOf,
+  type Dataset,
+  type Tensor,
+} from '../learning/index.ts';
+import { openTrainer, type Trainer } from '../learning/training.ts';
+import type { Metrics, TaskDescription } from '../protocol/index.ts';
+import { cutPayloads } from '../vds/index.ts';
+import { readDataFile } from './data-files.ts';
+import { systemRandom } from './system-random.ts';
+
+/** What the dashboard says of the data; the data itself never leaves the worker. */
+export interface DataSummary {
+  readonly source: string;
+  readonly training: number;
+  readonly validation: number;
+  /** Samples of each class; null for a regression. */
+  readonly classes: readonly number[] | null;
+}
+
+/**
+ * Everything that touches the tab's data and the model's numbers, in its worker: datasets,
+ * training, quantiser, aggregation.
+ */
+export class TrainingService {
+  #task: TaskDescription | null = null;
+  #trainer: Promise<Trainer> | null = null;
+  #tensors: readonly Tensor[] = [];
+  #data: { readonly training: Dataset; readonly validation: Dataset } | null = null;
+  /** The training under way. */
+  #run: { cancelled: boolean } = { cancelled: false };
+  /** Δ plus the quantiser's error so far, of the round being trained. */
+  #delta: Float32Array | null = null;
+  /** The quantiser's error of rounds that counted; what is fed back. */
+  #residual: Float32Array | null = null;
+  /** The error that the round under way would leave. */
+  #pending: Float32Array | null = null;
+  #aggregate: { readonly sum: Uint16Array; readonly model: Float32Array } | null = null;
+  readonly #random: Random = systemRandom();
+
+  open(task: TaskDescription): void {
+    this.#task = task;
+    this.#tensors = tensorsOf(task.data, task.model);
+  }
+
+  /** Makes this member's share of the task's built-in digits. */
+  useBuiltIn(seed: number): Result<DataSummary> {
+    const { data } = this.#opened();
+    if (data.kind !== 'image' || data.builtIn === null)
+      return err('this task has no built-in data');
+    const { samplesPerMember, alpha } = data.builtIn;
+    const random = seededRandom(seed);
+    const digits = generateDigits(samplesPerMember, digitShares(alpha, random), random);
+    return ok(this.#use(digits, 'built-in digits'));
+  }
+
+  /** Reads files of the user's: images and labels as IDX, or one CSV; plain or gzipped. */
+  async useFiles(files: readonly File[]): Promise<Result<DataSummary>> {
+    const { data } = this.#opened();
+    const names = files.map((file) => file.name).join(', ');
+    try {
+      const contents = [];
+      for (const file of files) contents.push(await readDataFile(file));
+      const dataset = data.kind === 'image' ? imagesOf(data, contents) : tableOf(data, contents);
+      return dataset.ok ? ok(this.#use(dataset.value, names)) : dataset;
+    } catch (thrown) {
+      return err(`${names}: ${messageOf(thrown)}`);
+    }
+  }
+
+  /** Trains from `model` (float32 bytes); null if it was cancelled. Throws if training diverged. */
+  async train(
+    model: Uint8Array,
+    onProgress: (done: number, total: number, loss: number) => void,
+  ): Promise<{ metrics: Metrics; magnitudes: number[] } | null> {
+    const task = this.#opened();
+    const trainer = await this.#openTrainer();
+    const { training, validation } = this.#loaded();
+    const start = bytesToFloat32(model);
+    this.#run.cancelled = true;
+    const run = { cancelled: false };
+    this.#run = run;
+    const trained = await trainer.train(
+      start,
+      training,
+      task.training,
+      this.#random,
+      onProgress,
+      () => run.cancelled,
+    );
+    if (trained === null) return null;
+    const measured = await trainer.evaluate(trained.parameters, validation);
+    const residual = this.#residual;
+    this.#delta = trained.parameters.map((value, i) => value - (start[i] ?? 0) + (residual?.[i] ?? 0)); // prettier-ignore
+    return {
+      metrics: { samples: training.rows, loss: trained.loss, accuracy: measured.accuracy },
+      magnitudes: largestMagnitudes(this.#delta, this.#tensors),
+    };
+  }
+
+  cancel(): void {
+    this.#run.cancelled = true;
+  }
+
+  /** The trained update in 8 bits, one byte a parameter; its error waits for `feedback`. */
+  quantise(scales: readonly number[]): Uint8Array {
+    if (this.#delta === null) throw new Error('nothing was trained');
+    const { codes, residual } = quantise(this.#delta, scales, this.#tensors, this.#random);
+    this.#pending = residual;
+    return transfer(codes, [codes.buffer as ArrayBuffer]);
+  }
+
+  /** Whether the round counted our update: then its error is what the next one has to make good. */
+  feedback(included: boolean): void {
+    if (included && this.#pending !== null) this.#residual = this.#pending;
+    this.#pending = null;
+    this.#delta = null;
+  }
+
+  /** Adds the updates up and applies the sum; SHA-256 of the new model. */
+  aggregate(
+    model: Uint8Array,
+    updates: readonly Uint8Array[],
+    weights: readonly number[],
+    scales: readonly number[],
+  ): Uint8Array {
+    const sum = sumUpdates(updates, weights);
+    const next = applySum(bytesToFloat32(model), sum, scales, this.#tensors);
+    this.#aggregate = { sum, model: next };
+    return modelDigest(next);
+  }
+
+  /** The newest aggregate as a model batch's lanes. */
+  aggregatedModel(): Uint8Array | null {
+    return this.#aggregate && float32ToBytes(this.#aggregate.model);
+  }
+
+  /** The newest aggregate's sum, cut into chunks. */
+  sumPayloads(): Uint8Array[] {
+    const { scalars } = this.#opened().exchange;
+    if (this.#aggregate === null) return [];
+    return cutPayloads(uint16ToBytes(this.#aggregate.sum), scalars, 'sum', null);
+  }
+
+  /** The model on the validation data. */
+  async evaluate(model: Uint8Array): Promise<Metrics> {
+    const trainer = await this.#openTrainer();
+    const { validation } = this.#loaded();
+    const measured = await trainer.evaluate(bytesToFloat32(model), validation);
+    return { samples: validation.rows, ...measured };
+  }
+
+  /** Where training runs: wasm or webgpu. */
+  async device(): Promise<string> {
+    return (await this.#openTrainer()).device;
+  }
+
+  #use(dataset: Dataset, source: string): DataSummary {
+    const { data, training } = this.#opened();
+    this.#data = splitValidation(dataset, training.validationShare, this.#random);
+    return {
+      source,
+      training: this.#data.training.rows,
+      validation: this.#data.validation.rows,
+      classes: dataset.targetKind === 'class' ? classCounts(dataset, classesOf(data)) : null,
+    };
+  }
+
+  #openTrainer(): Promise<Trainer> {
+    const { data, model } = this.#opened();
+    this.#trainer ??= openTrainer(data, model);
+    return this.#trainer;
+  }
+
+  #opened(): TaskDescription {
+    if (this.#task === null) throw new Error('bug: the training service is not open');
+    return this.#task;
+  }
+
+  #loaded() {
+    if (this.#data === null) throw new Error('bug: no data is loaded');
+    return this.#data;
+  }
+}
+
+function classesOf(data: TaskDescription['data']): number {
+  if (data.kind === 'image') return data.classes.length;
+  return data.target.kind === 'categorical' ? data.target.values.length : 1;
+}
+
+function imagesOf(
+  data: Extract<TaskDescription['data'], { kind: 'image' }>,
+  files: readonly Uint8Array[],
+): Result<Dataset> {
+  const [first, second] = files;
+  if (first === undefined || second === undefined || files.length > 2) {
+    return err(`the task wants two IDX files, images and labels; ${files.length} were given`);
+  }
+  const [one, other] = [parseIdx(first), parseIdx(second)];
+  if (!one.ok) return one;
+  if (!other.ok) return other;
+  // Whichever has one dimension is the labels.
+  const swapped = one.value.shape.length === 1 && other.value.shape.length > 1;
+  return swapped
+    ? fitImages(data, other.value, one.value)
+    : fitImages(data, one.value, other.value);
+}
+
+function tableOf(
+  data: Extract<TaskDescription['data'], { kind: 'table' }>,
+  files: readonly Uint8Array[],
+): Result<Dataset> {
+  const [file] = files;
+  if (file === undefined || files.length > 1) {
+    return err(`the task wants one CSV file; ${files.length} were given`);
+  }
+  const table = parseCsv(new TextDecoder('utf-8', { fatal: true }).decode(file));
+  return table.ok ? fitTable(data, table.value) : table;
+}

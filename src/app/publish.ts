@@ -1,0 +1,88 @@
+import type { CoordinatorLink } from '../adapters/index.ts';
+import type { RoundDriver } from './round-driver.ts';
+import type { BatchView, PeerView, RateSample, RoundView } from './state.ts';
+import type { AppStore } from './store.ts';
+import type { SwarmDriver } from './swarm-driver.ts';
+
+/** Rate samples that are kept: five minutes. */
+const keptSamples = 300;
+
+/** Takes what the engines know into the store; called a few times a second. */
+export function publish(
+  store: AppStore,
+  swarm: SwarmDriver,
+  rounds: RoundDriver,
+  link: CoordinatorLink,
+): void {
+  const { peers, batches, totals } = swarm.snapshot();
+  const { step } = rounds.snapshot();
+  const state = store.getState();
+
+  const connected = new Map(peers.map((peer) => [peer.id, peer]));
+  const peerViews: PeerView[] = [...totals].map(([id, total]) => {
+    const peer = connected.get(id);
+    return {
+      id,
+      connected: peer?.handshaken === true,
+      ...total,
+      strikes: peer?.strikes ?? 0,
+      requests: peer?.requests ?? 0,
+      queued: peer?.queued ?? 0,
+    };
+  });
+
+  const batchViews: BatchView[] = batches.map(({ header, held, pending }) => ({
+    header: header.id,
+    kind: header.kind,
+    round: header.round,
+    author: header.author,
+    chunks: held.length,
+    own: Array.from({ length: held.length }, (_, index) =>
+      held.has(index) ? 'held' : pending.has(index) ? 'pending' : 'missing',
+    ),
+    heldBy: new Map(
+      peers.flatMap((peer) => {
+        const bits = peer.holds(header.id);
+        return bits === null ? [] : [[peer.id, bits.count] as const];
+      }),
+    ),
+  }));
+
+  const sum = (of: (peer: PeerView) => number) => peerViews.reduce((total, p) => total + of(p), 0);
+  const uploaded = sum((peer) => peer.uploaded);
+  const downloaded = sum((peer) => peer.downloaded);
+  const round: RoundView | null =
+    step.name === 'idle' ? null : { round: step.round, attempt: step.attempt, step: step.name };
+  store.setState({
+    round,
+    peers: peerViews,
+    batches: batchViews,
+    totals: {
+      uploaded,
+      downloaded,
+      verified: sum((peer) => peer.verified),
+      rejected: sum((peer) => peer.rejected),
+      resumed: swarm.counters.resumed,
+      seeded: swarm.counters.seeded,
+    },
+    server: { up: link.bytesOut, down: link.bytesIn + swarm.counters.seededBytes },
+    rates: sampleRates(state.rates, { uploaded, downloaded }),
+  });
+}
+
+let last = { at: 0, uploaded: 0, downloaded: 0 };
+
+/** Adds a sample once a second. */
+function sampleRates(
+  rates: readonly RateSample[],
+  totals: { readonly uploaded: number; readonly downloaded: number },
+): readonly RateSample[] {
+  const at = Date.now();
+  const seconds = (at - last.at) / 1000;
+  if (seconds < 1) return rates;
+  const up = Math.max(0, totals.uploaded - last.uploaded) / seconds;
+  const down = Math.max(0, totals.downloaded - last.downloaded) / seconds;
+  const first = last.at === 0;
+  last = { at, ...totals };
+  return first ? rates : [...rates.slice(1 - keptSamples), { at, up, down }];
+}

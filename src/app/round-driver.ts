@@ -1,0 +1,194 @@
+import { proxy, transfer, type Remote } from 'comlink';
+import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
+import type { Identity } from '../crypto/index.ts';
+import { assert, messageOf, type HeaderId, type TaskId } from '../lib/index.ts';
+import type { ClientMessage, Metrics, TaskDescription } from '../protocol/index.ts';
+import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage } from '../rounds/index.ts'; // prettier-ignore
+import type { SwarmDriver } from './swarm-driver.ts';
+
+export interface RoundDriverOptions {
+  readonly identity: Identity;
+  readonly task: TaskId;
+  readonly description: TaskDescription;
+  readonly storage: Remote<StorageService>;
+  readonly training: Remote<TrainingService>;
+  readonly swarm: SwarmDriver;
+  readonly send: (message: ClientMessage) => void;
+  readonly onTraining: (progress: { done: number; total: number; loss: number } | null) => void;
+  /** The model that we arrived at ourselves, before anybody told us what it should be. */
+  readonly onAggregated: (round: number, digest: Uint8Array) => void;
+  /** A model on our own validation data. */
+  readonly onEvaluated: (round: number, metrics: Metrics) => void;
+  readonly onLog: (level: 'info' | 'warn' | 'error', text: string) => void;
+}
+
+type Effect<T extends MemberEffect['type']> = Extract<MemberEffect, { type: T }>;
+
+/** Drives a tab's round machine: carries its effects out on the workers and the swarm. */
+export class RoundDriver {
+  readonly #options: RoundDriverOptions;
+  readonly #member: RoundMember;
+  /** Messages are verified, and what changes the store is done, in the order it came. */
+  #verifying: Promise<void> = Promise.resolve();
+  #storing: Promise<void> = Promise.resolve();
+  readonly #progress: ReturnType<typeof setInterval>;
+
+  constructor(options: RoundDriverOptions) {
+    this.#options = options;
+    this.#member = new RoundMember(options.identity.id);
+    // Progress that was held back is sent; nothing else waits for this tick.
+    this.#progress = setInterval(() => this.#handle({ type: 'tick' }), 500);
+  }
+
+  /** Takes a message from the coordinator, once its signatures hold. */
+  receive(message: RoundServerMessage): void {
+    const { storage, task, description, onLog } = this.#options;
+    const expected = { task, ownerKey: description.ownerKey };
+    this.#verifying = this.#verifying
+      .then(async () => {
+        const verified = await storage.verify(message, expected);
+        if (verified.ok) this.#handle({ type: 'message', message: verified.value });
+        else onLog('error', `the coordinator's ${message.type} was refused: ${verified.error}`);
+      })
+      .catch((thrown: unknown) => onLog('error', messageOf(thrown)));
+  }
+
+  /** @param samples to train on; null for none, or for a pause */
+  setData(samples: number | null): void {
+    this.#handle({ type: 'data', samples });
+  }
+
+  stored(header: HeaderId, index: number): void {
+    this.#handle({ type: 'stored', header, index });
+  }
+
+  snapshot() {
+    return this.#member.snapshot();
+  }
+
+  close(): void {
+    clearInterval(this.#progress);
+    void this.#options.training.cancel();
+  }
+
+  #handle(event: MemberEvent): void {
+    for (const effect of this.#member.handle(event, now())) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: MemberEffect): void {
+    const { training, onLog } = this.#options;
+    switch (effect.type) {
+      case 'send':
+        this.#options.send(effect.message);
+        break;
+      case 'fetch':
+        this.#inOrder(async () => {
+          const bits = await this.#options.swarm.add(effect.header);
+          this.#options.swarm.counters.resumed += bits.count;
+          this.#handle({ type: 'held', header: effect.header.id, bits });
+        });
+        break;
+      case 'keep':
+        this.#inOrder(() => this.#options.swarm.keep(effect.headers));
+        break;
+      case 'train':
+        this.#guard(this.#train(effect));
+        break;
+      case 'cancel-training':
+        this.#guard(training.cancel());
+        break;
+      case 'seal':
+        this.#inOrder(() => this.#seal(effect));
+        break;
+      case 'aggregate':
+        this.#guard(this.#aggregate(effect));
+        break;
+      case 'upload':
+        this.#guard(this.#upload(effect));
+        break;
+      case 'feedback':
+        this.#guard(training.feedback(effect.included));
+        break;
+      case 'install':
+        this.#inOrder(() => this.#install(effect));
+        break;
+      case 'evaluate':
+        this.#guard(this.#evaluate(effect));
+        break;
+      case 'log':
+        onLog('warn', effect.text);
+        break;
+    }
+  }
+
+  async #train({ round, attempt, model }: Effect<'train'>): Promise<void> {
+    const { training, onTraining, onLog } = this.#options;
+    try {
+      const onProgress = proxy((done: number, total: number, loss: number) =>
+        onTraining({ done, total, loss }),
+      );
+      const result = await training.train(await this.#lanes(model.id), onProgress);
+      if (result !== null) this.#handle({ type: 'trained', round, attempt, ...result });
+    } catch (thrown) {
+      onLog('error', `training failed: ${messageOf(thrown)}`);
+      this.#handle({ type: 'train-failed', round, attempt });
+    }
+    onTraining(null);
+  }
+
+  async #seal({ round, attempt, scales }: Effect<'seal'>): Promise<void> {
+    const { storage, training, identity, task, description } = this.#options;
+    const codes = await training.quantise(scales);
+    const about = { task, round, scalars: description.exchange.scalars };
+    const moved = transfer(codes, [codes.buffer]);
+    const signed = await storage.seal(about, moved, identity.secret);
+    this.#handle({ type: 'sealed', round, attempt, signed });
+  }
+
+  async #aggregate({ manifest, model, headers }: Effect<'aggregate'>): Promise<void> {
+    const { round, attempt, revision, scales, entries } = manifest;
+    const base = await this.#lanes(model.id);
+    const updates = await Promise.all(entries.map((entry) => this.#lanes(entry.header)));
+    assert(updates.length === headers.length, 'one update an entry');
+    const weights = entries.map((entry) => entry.weight);
+    const digest = await this.#options.training.aggregate(base, updates, weights, scales);
+    this.#options.onAggregated(round, digest);
+    this.#handle({ type: 'aggregated', round, attempt, revision, digest });
+  }
+
+  async #upload({ round, attempt, revision }: Effect<'upload'>): Promise<void> {
+    const payloads = await this.#options.training.sumPayloads();
+    payloads.forEach((payload, index) =>
+      this.#options.send({ type: 'sum', round, attempt, revision, index, payload }),
+    );
+  }
+
+  async #install({ model }: Effect<'install'>): Promise<void> {
+    const lanes = await this.#options.training.aggregatedModel();
+    if (lanes !== null && (await this.#options.storage.install(model, lanes))) return;
+    this.#options.onLog('warn', `model ${model.round} is not the one computed here: fetching it`);
+  }
+
+  async #evaluate({ model }: Effect<'evaluate'>): Promise<void> {
+    const metrics = await this.#options.training.evaluate(await this.#lanes(model.id));
+    this.#options.onEvaluated(model.round, metrics);
+    this.#handle({ type: 'evaluated', round: model.round, metrics });
+  }
+
+  /** The lanes of a batch that is held completely. */
+  async #lanes(header: HeaderId): Promise<Uint8Array> {
+    const lanes = await this.#options.storage.lanes(header);
+    if (lanes === null) throw new Error(`batch ${header.slice(0, 8)} is not complete any more`);
+    return lanes;
+  }
+
+  #inOrder(work: () => Promise<void>): void {
+    this.#storing = this.#storing
+      .then(work)
+      .catch((thrown: unknown) => this.#options.onLog('error', messageOf(thrown)));
+  }
+
+  #guard(work: Promise<void>): void {
+    work.catch((thrown: unknown) => this.#options.onLog('error', messageOf(thrown)));
+  }
+}

@@ -1,0 +1,147 @@
+import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
+import type { Member, Metrics, RoundRecord, TaskDescription } from '../protocol/index.ts';
+import type { DataSummary } from '../adapters/index.ts';
+
+/** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
+export interface PeerView {
+  readonly id: PeerId;
+  readonly connected: boolean;
+  readonly uploaded: number;
+  readonly downloaded: number;
+  readonly verified: number;
+  readonly rejected: number;
+  readonly strikes: number;
+  /** Blocks asked of it that have not come. */
+  readonly requests: number;
+  /** Blocks it asked for that have not been sent. */
+  readonly queued: number;
+}
+
+/** Who holds which chunk of a batch: the rows of the chunk map. */
+export interface BatchView {
+  readonly header: HeaderId;
+  readonly kind: 'model' | 'update' | 'sum';
+  readonly round: number;
+  readonly author: PeerId;
+  readonly chunks: number;
+  /** Ours: missing, on its way, or verified and stored. */
+  readonly own: readonly ('missing' | 'pending' | 'held')[];
+  /** Chunks held by each neighbour. */
+  readonly heldBy: ReadonlyMap<PeerId, number>;
+}
+
+/** What the tab does for the round; the names of the member machine's steps. */
+export type StepName =
+  | 'idle'
+  | 'waiting-for-model'
+  | 'training'
+  | 'trained'
+  | 'sealing'
+  | 'sealed'
+  | 'exchanging'
+  | 'aggregating'
+  | 'done';
+
+export interface RoundView {
+  readonly round: number;
+  readonly attempt: number;
+  readonly step: StepName;
+}
+
+export interface LogLine {
+  readonly id: number;
+  /** ms since 1970 */
+  readonly at: number;
+  readonly level: 'info' | 'warn' | 'error';
+  readonly text: string;
+}
+
+/** bytes per second, one sample a second. */
+export interface RateSample {
+  readonly at: number;
+  readonly up: number;
+  readonly down: number;
+}
+
+export type DataState =
+  | { readonly state: 'none' }
+  | { readonly state: 'loading'; readonly what: string }
+  | { readonly state: 'ready'; readonly summary: DataSummary }
+  | { readonly state: 'refused'; readonly reason: string };
+
+export type ConnectionState =
+  | { readonly state: 'starting' }
+  | { readonly state: 'connecting' }
+  | { readonly state: 'online' }
+  | { readonly state: 'reconnecting'; readonly retryAt: number }
+  /** Nothing to be done without the user. */
+  | { readonly state: 'stopped'; readonly reason: string };
+
+/** Everything that the dashboard shows. Written by the participant alone. */
+export interface AppState {
+  readonly connection: ConnectionState;
+  readonly self: PeerId | null;
+  readonly task: { readonly id: TaskId; readonly description: TaskDescription } | null;
+  readonly data: DataState;
+  /** Taking part in training, as far as the user is concerned. */
+  readonly active: boolean;
+  readonly finished: boolean;
+  readonly round: RoundView | null;
+  /** Members that the newest round was opened with. */
+  readonly cohort: readonly PeerId[];
+  /** Progress of local training. */
+  readonly training: {
+    readonly done: number;
+    readonly total: number;
+    readonly loss: number;
+  } | null;
+  readonly device: string | null;
+  readonly members: readonly Member[];
+  readonly peers: readonly PeerView[];
+  readonly batches: readonly BatchView[];
+  readonly history: readonly RoundRecord[];
+  /** The newest models on our own validation data, by round. */
+  readonly own: ReadonlyMap<number, Metrics>;
+  /** hex SHA-256 of the models that this tab computed, by round. */
+  readonly digests: ReadonlyMap<number, string>;
+  readonly rates: readonly RateSample[];
+  /** bytes exchanged with the coordinator, messages and chunks. */
+  readonly server: { readonly up: number; readonly down: number };
+  readonly totals: {
+    readonly uploaded: number;
+    readonly downloaded: number;
+    readonly verified: number;
+    readonly rejected: number;
+    /** Chunks found in this tab's own store instead of being fetched. */
+    readonly resumed: number;
+    /** Chunks that the coordinator had to deliver. */
+    readonly seeded: number;
+  };
+  readonly log: readonly LogLine[];
+  /** Things that work less well than they could, and why. */
+  readonly notices: readonly string[];
+}
+
+export const initialState: AppState = {
+  connection: { state: 'starting' },
+  self: null,
+  task: null,
+  data: { state: 'none' },
+  active: true,
+  finished: false,
+  round: null,
+  cohort: [],
+  training: null,
+  device: null,
+  members: [],
+  peers: [],
+  batches: [],
+  history: [],
+  own: new Map(),
+  digests: new Map(),
+  rates: [],
+  server: { up: 0, down: 0 },
+  totals: { uploaded: 0, downloaded: 0, verified: 0, rejected: 0, resumed: 0, seeded: 0 },
+  log: [],
+  notices: [],
+};

@@ -1,0 +1,181 @@
+import { transfer, type Remote } from 'comlink';
+import { Alarm, fetchSeed, now, PeerLinks, systemRandom } from '../adapters/index.ts';
+import type { StorageService } from '../adapters/index.ts';
+import { Bitfield, ownBytes, shortId } from '../lib/index.ts';
+import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
+import type { Signed, TaskDescription } from '../protocol/index.ts';
+import { neighbours, SwarmEngine } from '../swarm/index.ts';
+import type { SwarmEffect, SwarmEvent } from '../swarm/index.ts';
+import type { VerifiedHeader } from '../vds/index.ts';
+
+export interface SwarmDriverOptions {
+  readonly self: PeerId;
+  readonly task: TaskId;
+  readonly description: TaskDescription;
+  readonly membership: Signed;
+  readonly iceServers: RTCIceServer[];
+  readonly storage: Remote<StorageService>;
+  /** Sends a signaling message through the coordinator. */
+  readonly signal: (to: PeerId, session: number, data: string) => void;
+  /** One more chunk is verified and kept. */
+  readonly onStored: (header: HeaderId, index: number) => void;
+  readonly onLog: (level: 'info' | 'warn' | 'error', text: string) => void;
+}
+
+/** Drives the swarm engine: carries its effects out on WebRTC and on the storage worker. */
+export class SwarmDriver {
+  readonly #options: SwarmDriverOptions;
+  readonly #engine: SwarmEngine;
+  readonly #links: PeerLinks;
+  readonly #alarm = new Alarm(() => this.#handle({ type: 'tick' }));
+  /** Sums over all connections there have been; payload bytes and chunks. */
+  readonly #past = new Map<PeerId, PeerTotals>();
+  readonly counters = { resumed: 0, seeded: 0, seededBytes: 0 };
+
+  constructor(options: SwarmDriverOptions) {
+    this.#options = options;
+    const { self, task, description, membership, iceServers } = options;
+    this.#engine = new SwarmEngine({
+      self,
+      task,
+      membership,
+      ownerKey: description.ownerKey,
+      client: `murmuration/${__VERSION__}`,
+      random: systemRandom(),
+    });
+    this.#links = new PeerLinks(self, iceServers, {
+      signal: options.signal,
+      connected: (peer) => this.#handle({ type: 'connected', peer }),
+      disconnected: (peer) => {
+        this.#remember(peer);
+        this.#handle({ type: 'disconnected', peer });
+      },
+      message: (peer, message) => this.#handle({ type: 'message', peer, message }),
+      malformed: (peer, reason) => this.#handle({ type: 'malformed', peer, reason }),
+      buffered: (peer, bytes) => this.#handle({ type: 'buffered', peer, bytes }),
+    });
+  }
+
+  /** Connects with whom the task's topology says. */
+  setMembers(members: readonly PeerId[]): void {
+    const { description, self } = this.#options;
+    const peers = neighbours(description.exchange.topology, members, self);
+    this.#links.setNeighbours(peers);
+    this.#handle({ type: 'neighbours', peers });
+  }
+
+  signal(from: PeerId, session: number, data: string): void {
+    this.#links.signal(from, session, data);
+  }
+
+  /** Completes and serves a batch; what the store holds of it already. */
+  async add(header: VerifiedHeader): Promise<Bitfield> {
+    const bits = await this.#options.storage.add(header);
+    const { length } = header.columns;
+    const held = Bitfield.fromBytes(bits, length) ?? new Bitfield(length);
+    this.#handle({ type: 'batch', header, held });
+    return Bitfield.fromBytes(bits, length) ?? new Bitfield(length);
+  }
+
+  async keep(headers: readonly HeaderId[]): Promise<void> {
+    this.#handle({ type: 'keep', headers });
+    await this.#options.storage.keep(headers);
+  }
+
+  close(): void {
+    this.#alarm.set(null);
+    this.#links.closeAll();
+  }
+
+  /** Connections with their totals over all sessions, and batches. */
+  snapshot() {
+    const { peers, batches } = this.#engine.snapshot();
+    const totals = new Map(this.#past);
+    for (const peer of peers) totals.set(peer.id, addTotals(this.#past.get(peer.id), peer));
+    return { peers, batches, totals };
+  }
+
+  #handle(event: SwarmEvent): void {
+    const at = now();
+    for (const effect of this.#engine.handle(event, at)) this.#carryOut(effect);
+    this.#alarm.set(this.#engine.nextWake(at));
+  }
+
+  #carryOut(effect: SwarmEffect): void {
+    const { onLog } = this.#options;
+    switch (effect.type) {
+      case 'send':
+        this.#links.send(effect.peer, effect.message);
+        break;
+      case 'close':
+        this.#remember(effect.peer);
+        this.#links.close(effect.peer);
+        break;
+      case 'store':
+        this.#guard(this.#store(effect));
+        break;
+      case 'read':
+        this.#guard(this.#read(effect));
+        break;
+      case 'seed':
+        this.#guard(this.#seed(effect));
+        break;
+      case 'log':
+        onLog(effect.level, effect.peer === null ? effect.text : `${shortId(effect.peer)} ${effect.text}`); // prettier-ignore
+        break;
+    }
+  }
+
+  async #store(effect: Extract<SwarmEffect, { type: 'store' }>): Promise<void> {
+    const { index, from } = effect;
+    const header = effect.header.id;
+    const payload = ownBytes(effect.payload);
+    const moved = transfer(payload, [payload.buffer]);
+    const result = await this.#options.storage.accept(header, index, moved);
+    if (!result.ok) {
+      this.#handle({ type: 'refused', header, index, from, reason: result.error });
+      return;
+    }
+    if (from === null) this.counters.seeded++;
+    this.#handle({ type: 'stored', header, index, from });
+    this.#options.onStored(header, index);
+  }
+
+  async #read({ peer, block }: Extract<SwarmEffect, { type: 'read' }>): Promise<void> {
+    const { header, index, offset, length } = block;
+    const bytes = await this.#options.storage.read(header, index, offset, length);
+    this.#handle({ type: 'block', peer, block, bytes });
+  }
+
+  async #seed({ header, index }: Extract<SwarmEffect, { type: 'seed' }>): Promise<void> {
+    const payload = await fetchSeed(this.#options.task, header, index);
+    if (payload !== null) this.counters.seededBytes += payload.length;
+    this.#handle({ type: 'seeded', header, index, payload });
+  }
+
+  #guard(work: Promise<void>): void {
+    work.catch((thrown: unknown) => this.#options.onLog('error', String(thrown)));
+  }
+
+  /** Keeps a connection's totals when it ends. */
+  #remember(id: PeerId): void {
+    const peer = this.#engine.snapshot().peers.find((each) => each.id === id);
+    if (peer) this.#past.set(id, addTotals(this.#past.get(id), peer));
+  }
+}
+
+export interface PeerTotals {
+  readonly uploaded: number;
+  readonly downloaded: number;
+  readonly verified: number;
+  readonly rejected: number;
+}
+
+function addTotals(past: PeerTotals | undefined, current: PeerTotals): PeerTotals {
+  return {
+    uploaded: (past?.uploaded ?? 0) + current.uploaded,
+    downloaded: (past?.downloaded ?? 0) + current.downloaded,
+    verified: (past?.verified ?? 0) + current.verified,
+    rejected: (past?.rejected ?? 0) + current.rejected,
+  };
+}

@@ -1,0 +1,71 @@
+import { sha256 } from '../crypto/index.ts';
+import { assert, at, float32ToBytes } from '../lib/index.ts';
+import type { Tensor } from './model.ts';
+
+/** Σ a_k of every round. */
+const totalWeight = 256;
+
+/**
+ * The integer weights a_k ≥ 0 with Σ = 256 in proportion to the members' samples, by largest
+ * remainder; of equal remainders the earlier member's goes first. Uniform if nobody has samples.
+ */
+export function weightsBySamples(samples: readonly number[]): number[] {
+  assert(samples.length > 0, 'weights of no members');
+  const total = samples.reduce((sum, count) => sum + count, 0);
+  const shares = samples.map((count) => (total === 0 ? 1 : count));
+  const sum = total === 0 ? samples.length : total;
+  const weights = shares.map((share) => Math.floor((share * totalWeight) / sum));
+  const left = totalWeight - weights.reduce((given, weight) => given + weight, 0);
+  const byRemainder = shares
+    .map((share, k) => ({ k, remainder: (share * totalWeight) % sum }))
+    .sort((a, b) => b.remainder - a.remainder || a.k - b.k);
+  for (const { k } of byRemainder.slice(0, left)) weights[k] = at(weights, k) + 1;
+  return weights;
+}
+
+/**
+ * S = Σ a_k·u_k, lane by lane. Below 2¹⁶ because u_k ≤ 255 and Σ a_k = 256.
+ *
+ * @param updates one byte a parameter, all of one length
+ */
+export function sumUpdates(
+  updates: readonly Uint8Array[],
+  weights: readonly number[],
+): Uint16Array {
+  const sum = new Uint16Array(at(updates, 0).length);
+  updates.forEach((update, k) => {
+    const weight = at(weights, k);
+    assert(update.length === sum.length, 'updates of different lengths');
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + weight * (update[i] ?? 0);
+  });
+  return sum;
+}
+
+/**
+ * The next model, `w' = fround(w + fround(scale·(S − 128·256)/256))`, with the same bits on every
+ * engine: scale has 24 significant bits and S − 2¹⁵ at most 16, so their product is exact in a
+ * double, the division by 256 is exact, and each fround rounds once; the outer sum of two
+ * float32 is rounded to double and then to float32, which IEEE 754 defines as well (and for
+ * float32 operands equals a single rounding, Figueroa 1995).
+ */
+export function applySum(
+  parameters: Float32Array,
+  sum: Uint16Array,
+  scales: readonly number[],
+  tensors: readonly Tensor[],
+): Float32Array {
+  const next = new Float32Array(parameters.length);
+  tensors.forEach(({ offset, length }, tensor) => {
+    const scale = at(scales, tensor);
+    for (let i = offset; i < offset + length; i++) {
+      const step = Math.fround((scale * ((sum[i] ?? 0) - 128 * totalWeight)) / totalWeight);
+      next[i] = Math.fround((parameters[i] ?? 0) + step);
+    }
+  });
+  return next;
+}
+
+/** SHA-256 of the model's float32 in little-endian order. */
+export function modelDigest(parameters: Float32Array): Uint8Array {
+  return sha256(float32ToBytes(parameters));
+}

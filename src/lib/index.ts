@@ -1,0 +1,6 @@
+export * from './assert.ts';
+export * from './bitfield.ts';
+export * from './bytes.ts';
+export * from './ids.ts';
+export * from './random.ts';
+export * from './result.ts';

@@ -1,0 +1,153 @@
+import * as v from 'valibot';
+import { signedHeaderSchema } from '../vds/index.ts';
+import { attempt, bytesOf, bytesUpTo, chunkIndex, digest, finite, headerIdField, milliseconds, peerId, perTensor, reason, revision, round, samples, signature, taskId, whole } from './fields.ts'; // prettier-ignore
+import { limits } from './limits.ts';
+import { signedSchema } from './signed.ts';
+import { taskSchema } from './task.ts';
+
+/** Loss and accuracy of a model on a number of samples; R² in place of accuracy for regressions. */
+export const metricsSchema = v.strictObject({
+  samples,
+  loss: finite(0, 1e30),
+  accuracy: finite(-1e30, 1),
+});
+export type Metrics = v.InferOutput<typeof metricsSchema>;
+
+const signalData = v.pipe(v.string(), v.maxLength(limits.signalLength));
+/** Counts the offerer's attempts at a connection, so that a late candidate finds its own. */
+const session = whole(0, 0xffffffff);
+
+/** Everything a tab may say to the coordinator. */
+export const clientMessageSchema = v.variant('type', [
+  v.strictObject({
+    type: v.literal('hello'),
+    version: whole(0, 0xffff),
+    /** null: the coordinator's default task. */
+    task: v.nullable(taskId),
+    peer: peerId,
+    /** Over the coordinator's nonce: the sender holds the key that is its name. */
+    signature,
+    client: v.pipe(v.string(), v.maxLength(64)),
+  }),
+  /** Data is loaded: count me in from the next round on. */
+  v.strictObject({ type: v.literal('ready'), samples }),
+  /** Pause: stay a member that seeds and verifies. */
+  v.strictObject({ type: v.literal('rest') }),
+  v.strictObject({ type: v.literal('signal'), to: peerId, session, data: signalData }),
+  v.strictObject({
+    type: v.literal('trained'),
+    round,
+    attempt,
+    metrics: metricsSchema,
+    /** max|Δ| of each tensor. */
+    magnitudes: perTensor,
+  }),
+  v.strictObject({ type: v.literal('header'), round, attempt, signed: signedHeaderSchema }),
+  /** Which chunks of the manifest's batches I hold by now. */
+  v.strictObject({
+    type: v.literal('progress'),
+    round,
+    attempt,
+    held: v.pipe(
+      v.array(v.strictObject({ header: headerIdField, bits: bytesUpTo(limits.columns / 8) })),
+      v.maxLength(limits.headersPerRound),
+    ),
+  }),
+  /** SHA-256 of the model that I arrived at. */
+  v.strictObject({ type: v.literal('done'), round, attempt, revision, digest }),
+  /** One chunk of the sum S, as asked for by `upload`. */
+  v.strictObject({
+    type: v.literal('sum'),
+    round,
+    attempt,
+    revision,
+    index: chunkIndex,
+    payload: bytesUpTo(limits.serverFrameBytes / 2),
+  }),
+  /** The model after `round`, on my validation data. */
+  v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),
+  v.strictObject({ type: v.literal('bye') }),
+]);
+export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
+
+const memberSchema = v.strictObject({
+  peer: peerId,
+  online: v.boolean(),
+  ready: v.boolean(),
+  samples,
+});
+export type Member = v.InferOutput<typeof memberSchema>;
+
+export const roundRecordSchema = v.strictObject({
+  round,
+  attempt,
+  /** Authors whose updates made the model. */
+  authors: v.pipe(v.array(peerId), v.maxLength(limits.members)),
+  ms: whole(0, Number.MAX_SAFE_INTEGER),
+  digest,
+  /** On the members' validation data, weighted by samples; null until somebody has reported. */
+  metrics: v.nullable(metricsSchema),
+});
+/** One closed round. */
+export type RoundRecord = v.InferOutput<typeof roundRecordSchema>;
+
+/** Everything the coordinator may say to a tab. */
+export const serverMessageSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('challenge'), version: whole(0, 0xffff), nonce: bytesOf(32) }),
+  v.strictObject({
+    type: v.literal('welcome'),
+    description: taskSchema,
+    membership: signedSchema,
+    /** The model as it stands, and its round. */
+    model: signedHeaderSchema,
+    history: v.pipe(v.array(roundRecordSchema), v.maxLength(limits.historyRounds)),
+    iceServers: v.pipe(
+      v.array(
+        v.strictObject({
+          urls: v.pipe(v.string(), v.maxLength(256)),
+          username: v.exactOptional(v.pipe(v.string(), v.maxLength(256))),
+          credential: v.exactOptional(v.pipe(v.string(), v.maxLength(256))),
+        }),
+      ),
+      v.maxLength(8),
+    ),
+  }),
+  v.strictObject({
+    type: v.literal('members'),
+    members: v.pipe(v.array(memberSchema), v.maxLength(limits.members)),
+  }),
+  v.strictObject({ type: v.literal('signal'), from: peerId, session, data: signalData }),
+  v.strictObject({
+    type: v.literal('open'),
+    round,
+    attempt,
+    model: signedHeaderSchema,
+    remainingMs: milliseconds,
+    cohort: v.pipe(v.array(peerId), v.maxLength(limits.members)),
+  }),
+  v.strictObject({
+    type: v.literal('quantise'),
+    round,
+    attempt,
+    scales: perTensor,
+    remainingMs: milliseconds,
+  }),
+  v.strictObject({
+    type: v.literal('manifest'),
+    manifest: signedSchema,
+    headers: v.pipe(v.array(signedHeaderSchema), v.maxLength(limits.members)),
+  }),
+  /** Send the chunks of your sum. */
+  v.strictObject({ type: v.literal('upload'), round, attempt, revision }),
+  v.strictObject({
+    type: v.literal('closed'),
+    record: roundRecordSchema,
+    model: signedHeaderSchema,
+  }),
+  v.strictObject({ type: v.literal('failed'), round, attempt, reason }),
+  v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),
+  v.strictObject({ type: v.literal('finished') }),
+  /** The connection ends: why, and whether to try again without the user. */
+  v.strictObject({ type: v.literal('refused'), reason, again: v.boolean() }),
+]);
+export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;

@@ -1,0 +1,538 @@
+import type { Identity } from '../crypto/index.ts';
+import { Bitfield, at, bytesToHex, hexToBytes, shortId, unreachable } from '../lib/index.ts';
+import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
+import { parameterCount, scalesOf, tensorsOf, weightsBySamples } from '../learning/index.ts';
+import { limits, signManifest, signMembership, taskIdOf } from '../protocol/index.ts';
+import type {
+  Manifest,
+  Metrics,
+  RoundRecord,
+  ServerMessage,
+  TaskDescription,
+} from '../protocol/index.ts';
+import { headerId, type SignedHeader, type VerifiedHeader } from '../vds/index.ts';
+import { lostAuthors, unreachedAuthors, type Wanted } from './availability.ts';
+import type { CoordinatorEffect, CoordinatorEvent, ManifestPhase, Phase, RoundMessage, ScaledPhase } from './coordinator-state.ts'; // prettier-ignore
+import { Members } from './members.ts';
+import { meanMetrics } from './metrics.ts';
+import { settle } from './settlement.ts';
+
+/** How patient the coordinator is, in ms. */
+export const patience = {
+  /** A connection that was lost may come back so late before the round goes on without it. */
+  graceMs: 5_000,
+  /** A member asked for its sum has so long before another one is asked. */
+  collectMs: 20_000,
+  /** After a failed round, times the failures in a row, at most ten times. */
+  retryMs: 1_000,
+} as const;
+
+export interface CoordinatorOptions {
+  readonly description: TaskDescription;
+  readonly owner: Identity;
+  /** The model that the next round starts from, signed and admitted. */
+  readonly model: SignedHeader;
+  /** Rounds closed so far, in order. */
+  readonly history: readonly RoundRecord[];
+  readonly iceServers: Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
+}
+
+/**
+ * The coordinator's side of a task's rounds (DESIGN.md §3): takes events and the time, returns
+ * effects, does no I/O.
+ *
+ * Invariants:
+ *  1. Every event changes state first; then one `evaluate` decides what follows.
+ *  2. Every phase but 'waiting' without members and 'finished' has a deadline, so a round ends.
+ *  3. The model changes in one place only: when a collected sum hashed to the agreed digest.
+ *  4. A message that names another round, attempt or revision than the current one is void.
+ */
+export class RoundCoordinator {
+  readonly task: TaskId;
+  readonly #options: CoordinatorOptions;
+  readonly #history: RoundRecord[];
+  readonly #members = new Members(patience.graceMs);
+  /** Metrics of the newest model by member. */
+  readonly #metrics = new Map<PeerId, Metrics>();
+  #model: SignedHeader;
+  #phase: Phase = { name: 'waiting', notBefore: 0 };
+  #attempt = 0;
+  #failures = 0;
+  #effects: CoordinatorEffect[] = [];
+  readonly #tensors: number;
+  readonly #parameters: number;
+
+  constructor(options: CoordinatorOptions) {
+    this.task = taskIdOf(options.description);
+    this.#options = options;
+    this.#history = [...options.history];
+    this.#model = options.model;
+    const tensors = tensorsOf(options.description.data, options.description.model);
+    this.#tensors = tensors.length;
+    this.#parameters = parameterCount(tensors);
+    if (this.#closedRounds >= options.description.rounds) this.#phase = { name: 'finished' };
+  }
+
+  handle(event: CoordinatorEvent, now: number): CoordinatorEffect[] {
+    switch (event.type) {
+      case 'joined':
+        this.#joined(event.peer, now);
+        break;
+      case 'left':
+        this.#lost(event.peer, now, false);
+        break;
+      case 'message':
+        this.#message(event.peer, event.message, now);
+        break;
+      case 'header-verified':
+        this.#headerVerified(event);
+        break;
+      case 'collected':
+        this.#collected(event, now);
+        break;
+      case 'tick':
+        break;
+      default:
+        unreachable(event);
+    }
+    while (this.#evaluate(now));
+    if (this.#members.takeChanged()) {
+      this.#broadcast({ type: 'members', members: this.#members.list() });
+    }
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** When `handle` wants to be called again at the latest, or null. ms */
+  nextWake(now: number): number | null {
+    const phase = this.#phase;
+    const times = [this.#members.nextGraceEnd(now)];
+    if (phase.name === 'waiting') times.push(phase.notBefore);
+    else if (phase.name !== 'finished') times.push(phase.deadline);
+    const future = times.filter((time) => time !== null && time > now) as number[];
+    return future.length === 0 ? null : Math.min(...future);
+  }
+
+  /** For the log, the metrics page and tests. */
+  snapshot() {
+    return {
+      phase: this.#phase.name,
+      round: this.#round,
+      attempt: this.#attempt,
+      members: this.#members.list(),
+      history: this.#history,
+      model: this.#model,
+    };
+  }
+
+  isMember(peer: PeerId): boolean {
+    return this.#members.isOnline(peer);
+  }
+
+  /** The round that is open or opens next. */
+  get #round(): number {
+    return this.#closedRounds + 1;
+  }
+
+  get #closedRounds(): number {
+    return this.#history.at(-1)?.round ?? 0;
+  }
+
+  #joined(peer: PeerId, now: number) {
+    const online = this.#members.online().length;
+    if (!this.isMember(peer) && online >= this.#options.description.members.maximum) {
+      const reason = `the task is full: it takes ${online} members`;
+      this.#effects.push({ type: 'refuse', to: peer, reason });
+      return;
+    }
+    this.#members.join(peer);
+    const membership = signMembership(
+      { task: this.task, peer, issuedAt: Math.floor(now / 1000) },
+      this.#options.owner,
+    );
+    this.#send(peer, {
+      type: 'welcome',
+      description: this.#options.description,
+      membership,
+      model: this.#model,
+      history: this.#history.slice(-limits.historyRounds),
+      iceServers: this.#options.iceServers,
+    });
+    this.#catchUp(peer, now);
+  }
+
+  /** Tells a member that is back where its round is. */
+  #catchUp(peer: PeerId, now: number) {
+    const phase = this.#phase;
+    if (phase.name === 'finished') {
+      this.#send(peer, { type: 'finished' });
+      return;
+    }
+    if (phase.name === 'waiting' || !phase.cohort.includes(peer)) return;
+    const remainingMs = Math.max(0, Math.round(phase.deadline - now));
+    const { name } = phase;
+    if (name === 'training' || name === 'sealing') {
+      this.#send(peer, this.#openMessage(phase.cohort, remainingMs));
+      if (name === 'sealing') this.#send(peer, this.#quantiseMessage(phase.scales, remainingMs));
+    } else if (phase.headers.has(peer)) {
+      phase.held.delete(peer);
+      phase.done.delete(peer);
+      this.#send(peer, this.#manifestMessage(phase));
+    }
+  }
+
+  #lost(peer: PeerId, now: number, left: boolean) {
+    const phase = this.#phase;
+    const kept = 'cohort' in phase && phase.cohort.includes(peer);
+    this.#members.lose(peer, { left, kept }, now);
+  }
+
+  #message(peer: PeerId, message: RoundMessage, now: number) {
+    if (!this.isMember(peer)) return;
+    const phase = this.#phase;
+    switch (message.type) {
+      case 'ready':
+        this.#members.setReady(peer, true, message.samples);
+        break;
+      case 'rest':
+        this.#members.setReady(peer, false, 0);
+        break;
+      case 'bye':
+        this.#lost(peer, now, true);
+        break;
+      case 'trained':
+        if (!this.#isCurrent(message) || !('cohort' in phase) || !phase.cohort.includes(peer))
+          break;
+        if (message.magnitudes.length !== this.#tensors) {
+          this.#warn(`${shortId(peer)}: ${message.magnitudes.length} magnitudes, not one a tensor`);
+        } else if (phase.name === 'training') {
+          phase.trained.set(peer, message);
+        }
+        break;
+      case 'header':
+        if (phase.name !== 'sealing' || !this.#isCurrent(message)) break;
+        if (!phase.trained.has(peer) || phase.headers.has(peer) || phase.verifying.has(peer)) break;
+        phase.verifying.add(peer);
+        this.#effects.push({
+          type: 'verify-header',
+          peer,
+          round: message.round,
+          attempt: message.attempt,
+          signed: message.signed,
+        });
+        break;
+      case 'progress': {
+        if (!('held' in phase) || !this.#isCurrent(message) || !phase.headers.has(peer)) break;
+        const held = new Map<HeaderId, Bitfield>();
+        for (const header of phase.headers.values()) {
+          const bits = message.held.find((each) => each.header === header.id)?.bits;
+          const field = bits && Bitfield.fromBytes(bits, header.columns.length);
+          if (field) held.set(header.id, field);
+        }
+        phase.held.set(peer, held);
+        break;
+      }
+      case 'done':
+        if (phase.name !== 'exchanging' || !this.#isCurrent(message)) break;
+        if (message.revision !== phase.manifest.revision || !phase.headers.has(peer)) break;
+        phase.done.set(peer, bytesToHex(message.digest));
+        break;
+      case 'metrics':
+        this.#metricsOf(peer, message);
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #metricsOf(peer: PeerId, message: Extract<RoundMessage, { type: 'metrics' }>) {
+    const last = this.#history.at(-1);
+    if (last?.round !== message.round) return;
+    this.#metrics.set(peer, message.metrics);
+    const metrics = meanMetrics([...this.#metrics.values()]);
+    const record = { ...last, metrics };
+    this.#history[this.#history.length - 1] = record;
+    this.#effects.push({ type: 'save-record', record });
+    this.#broadcast({ type: 'metrics', round: record.round, metrics });
+  }
+
+  #headerVerified(event: Extract<CoordinatorEvent, { type: 'header-verified' }>) {
+    const phase = this.#phase;
+    if (phase.name !== 'sealing' || !this.#isCurrent(event)) return;
+    if (!phase.verifying.delete(event.peer)) return;
+    const { result, peer } = event;
+    const problem = result.ok ? this.#unfit(result.value, peer) : result.error;
+    if (result.ok && problem === null) phase.headers.set(peer, result.value);
+    else this.#warn(`${shortId(peer)}: header refused: ${problem ?? ''}`);
+  }
+
+  /** Why a header whose signature holds is not what this round asked `peer` for; null if it is. */
+  #unfit(header: VerifiedHeader, peer: PeerId): string | null {
+    if (header.author !== peer) return 'by another author';
+    if (header.round !== this.#round) return 'of another round';
+    if (header.kind !== 'update' || header.lanes !== 'update') return 'not an update';
+    if (header.scalars !== this.#options.description.exchange.scalars) return 'another chunk size';
+    if (header.byteLength !== this.#parameters) return `not of ${this.#parameters} parameters`;
+    return null;
+  }
+
+  #collected(event: Extract<CoordinatorEvent, { type: 'collected' }>, now: number) {
+    const phase = this.#phase;
+    if (phase.name !== 'collecting' || !this.#isCurrent(event)) return;
+    if (event.revision !== phase.manifest.revision) return;
+    if (!event.result.ok && event.from !== phase.from) return;
+    if (!event.result.ok) {
+      this.#warn(`${shortId(event.from)}: sum refused: ${event.result.error}`);
+      this.#askForSum(phase, phase.digest, phase.candidates, now);
+      return;
+    }
+    const record = this.#record(phase, phase.digest, now);
+    this.#model = event.result.value;
+    this.#history.push(record);
+    this.#metrics.clear();
+    this.#failures = 0;
+    this.#attempt = 0;
+    this.#log(`round ${record.round} closed: ${record.authors.length} updates, ${record.ms} ms`);
+    this.#broadcast({ type: 'closed', record, model: this.#model });
+    this.#phase = { name: 'waiting', notBefore: now };
+    this.#members.forgetGone();
+  }
+
+  /** Takes one step if one is due; true if it did, so that the next can be looked at. */
+  #evaluate(now: number): boolean {
+    const phase = this.#phase;
+    const members = this.#members;
+    const { deadlines, rounds } = this.#options.description;
+    const { minimum } = this.#options.description.members;
+    switch (phase.name) {
+      case 'finished':
+        return false;
+      case 'waiting': {
+        if (this.#closedRounds >= rounds) {
+          this.#phase = { name: 'finished' };
+          this.#broadcast({ type: 'finished' });
+          return false;
+        }
+        const cohort = members.ready();
+        if (now < phase.notBefore || cohort.length < minimum) return false;
+        this.#attempt++;
+        const deadline = now + deadlines.trainMs;
+        this.#phase = { name: 'training', openedAt: now, deadline, cohort, trained: new Map() };
+        for (const peer of cohort) this.#send(peer, this.#openMessage(cohort, deadlines.trainMs));
+        this.#log(`round ${this.#round} open: ${cohort.length} members`);
+        return true;
+      }
+      case 'training': {
+        const awaited = phase.cohort.some(
+          (p) => !phase.trained.has(p) && members.isReady(p) && members.mayStillCome(p, now),
+        );
+        if (awaited && now < phase.deadline) return false;
+        if (phase.trained.size < minimum) return this.#fail('too few members trained', now);
+        const scales = scalesOf([...phase.trained.values()].map((each) => each.magnitudes));
+        this.#phase = {
+          ...phase,
+          name: 'sealing',
+          deadline: now + deadlines.admitMs,
+          scales,
+          headers: new Map(),
+          verifying: new Set(),
+        };
+        for (const peer of phase.trained.keys()) {
+          this.#send(peer, this.#quantiseMessage(scales, deadlines.admitMs));
+        }
+        return true;
+      }
+      case 'sealing': {
+        const awaited = [...phase.trained.keys()].some(
+          (peer) =>
+            phase.verifying.has(peer) ||
+            (!phase.headers.has(peer) && members.mayStillCome(peer, now)),
+        );
+        if (awaited && now < phase.deadline) return false;
+        if (phase.headers.size < minimum) return this.#fail('too few updates sealed', now);
+        this.#exchange(phase, phase.headers, 1, now);
+        return true;
+      }
+      case 'exchanging': {
+        const { done, headers, manifest } = phase;
+        const lost = lostAuthors(this.#wanted(headers), this.#holdings(phase), (peer) =>
+          members.isPresent(peer, now),
+        );
+        const awaited = [...headers.keys()].some(
+          (p) => !done.has(p) && members.mayStillCome(p, now),
+        );
+        if (awaited && now < phase.deadline) {
+          if (lost.length === 0 || done.size > 0) return false;
+          return this.#reissue(phase, lost, now);
+        }
+        if (done.size >= minimum) {
+          const settlement = settle(done, minimum);
+          if (settlement === null)
+            return this.#fail('the members arrived at different models', now);
+          for (const peer of settlement.dissenting) {
+            this.#warn(`${shortId(peer)}: arrived at another model than the majority`);
+          }
+          this.#askForSum(phase, settlement.digest, settlement.agreeing, now);
+          return true;
+        }
+        const present = [...headers.keys()].filter((peer) => members.isPresent(peer, now));
+        const unreached = unreachedAuthors(this.#wanted(headers), this.#holdings(phase), present);
+        const dropped = [...new Set([...lost, ...unreached])];
+        if (manifest.revision >= 10 || dropped.length === 0) {
+          return this.#fail('too few members completed the exchange', now);
+        }
+        return this.#reissue(phase, dropped, now);
+      }
+      case 'collecting':
+        if (members.mayStillCome(phase.from, now) && now < phase.deadline) return false;
+        this.#askForSum(phase, phase.digest, phase.candidates, now);
+        return true;
+      default:
+        return unreachable(phase);
+    }
+  }
+
+  /** Issues a manifest over `headers` and starts the exchange. */
+  #exchange(
+    phase: ScaledPhase & Partial<Pick<ManifestPhase, 'held'>>,
+    headers: ReadonlyMap<PeerId, VerifiedHeader>,
+    revision: number,
+    now: number,
+  ) {
+    const { exchangeMs } = this.#options.description.deadlines;
+    const admitted = [...headers.values()].sort((a, b) => (a.author < b.author ? -1 : 1));
+    const samples = admitted.map(({ author }) => phase.trained.get(author)?.metrics.samples ?? 0);
+    const weights = weightsBySamples(samples);
+    const manifest: Manifest = {
+      type: 'manifest',
+      task: this.task,
+      round: this.#round,
+      attempt: this.#attempt,
+      revision,
+      model: headerId(this.#model.header),
+      scales: [...phase.scales],
+      entries: admitted.map(({ author, id }, i) => ({
+        author,
+        header: id,
+        samples: at(samples, i),
+        weight: at(weights, i),
+      })),
+      exchangeMs,
+    };
+    const { openedAt, cohort, trained, scales } = phase;
+    const next = {
+      ...{ openedAt, cohort, trained, scales, headers, manifest },
+      deadline: now + exchangeMs,
+      signed: signManifest(manifest, this.#options.owner),
+      done: new Map<PeerId, string>(),
+      held: phase.held ?? new Map<PeerId, Map<HeaderId, Bitfield>>(),
+    };
+    this.#phase = { name: 'exchanging', ...next };
+    const message = this.#manifestMessage(next);
+    for (const { author } of admitted) this.#send(author, message);
+  }
+
+  /** Issues the manifest again, one revision higher, without `dropped`. */
+  #reissue(phase: Extract<Phase, { name: 'exchanging' }>, dropped: PeerId[], now: number): true {
+    const headers = new Map([...phase.headers].filter(([author]) => !dropped.includes(author)));
+    if (headers.size < this.#options.description.members.minimum) {
+      return this.#fail('too few updates can be had', now);
+    }
+    this.#warn(`round ${this.#round} goes on without ${dropped.map(shortId).join(', ')}`);
+    this.#exchange(phase, headers, phase.manifest.revision + 1, now);
+    return true;
+  }
+
+  #askForSum(phase: ManifestPhase, digest: string, candidates: readonly PeerId[], now: number) {
+    const [from, ...others] = candidates.filter((peer) => this.isMember(peer));
+    if (from === undefined) {
+      this.#fail('nobody could deliver the sum', now);
+      return;
+    }
+    const { round, attempt, revision, scales } = phase.manifest;
+    const deadline = now + patience.collectMs;
+    this.#phase = { ...phase, name: 'collecting', digest, from, candidates: others, deadline };
+    const record = this.#record(phase, digest, now);
+    this.#effects.push({ type: 'collect', from, round, attempt, revision, scales, digest, record });
+    this.#send(from, { type: 'upload', round, attempt, revision });
+  }
+
+  #record(phase: ManifestPhase, digest: string, now: number): RoundRecord {
+    return {
+      round: this.#round,
+      attempt: this.#attempt,
+      authors: phase.manifest.entries.map((entry) => entry.author),
+      ms: Math.round(now - phase.openedAt),
+      digest: hexToBytes(digest),
+      metrics: null,
+    };
+  }
+
+  #fail(reason: string, now: number): true {
+    this.#failures++;
+    this.#warn(`round ${this.#round}, attempt ${this.#attempt} failed: ${reason}`);
+    const message = { type: 'failed', round: this.#round, attempt: this.#attempt, reason } as const;
+    this.#broadcast(message);
+    const pause = patience.retryMs * Math.min(10, this.#failures);
+    this.#phase = { name: 'waiting', notBefore: now + pause };
+    this.#members.forgetGone();
+    return true;
+  }
+
+  #isCurrent(message: { readonly round: number; readonly attempt: number }): boolean {
+    return message.round === this.#round && message.attempt === this.#attempt;
+  }
+
+  #wanted(headers: ReadonlyMap<PeerId, VerifiedHeader>): Wanted[] {
+    return [...headers].map(([author, { id, columns }]) => ({
+      author,
+      header: id,
+      chunks: columns.length,
+    }));
+  }
+
+  /** What members reported, and what they must hold: who is done everything, an author its own. */
+  #holdings(phase: Extract<Phase, { name: 'exchanging' }>) {
+    const full = (header: VerifiedHeader) => Bitfield.full(header.columns.length);
+    return new Map(
+      [...phase.headers].map(([peer, own]) => {
+        const held = new Map(phase.held.get(peer)).set(own.id, full(own));
+        if (phase.done.has(peer)) for (const h of phase.headers.values()) held.set(h.id, full(h));
+        return [peer, held];
+      }),
+    );
+  }
+
+  #openMessage(cohort: readonly PeerId[], remainingMs: number): ServerMessage {
+    const [round, attempt, model] = [this.#round, this.#attempt, this.#model];
+    return { type: 'open', round, attempt, model, remainingMs, cohort: [...cohort] };
+  }
+
+  #quantiseMessage(scales: readonly number[], remainingMs: number): ServerMessage {
+    const [round, attempt] = [this.#round, this.#attempt];
+    return { type: 'quantise', round, attempt, scales: [...scales], remainingMs };
+  }
+
+  #manifestMessage(phase: Pick<ManifestPhase, 'signed' | 'headers'>): ServerMessage {
+    const headers = [...phase.headers.values()].map((header) => header.signed);
+    return { type: 'manifest', manifest: phase.signed, headers };
+  }
+
+  #broadcast(message: ServerMessage) {
+    for (const peer of this.#members.online()) this.#send(peer, message);
+  }
+
+  /** To members that are offline nothing is sent: they are told on their return. */
+  #send(to: PeerId, message: ServerMessage) {
+    if (this.isMember(to)) this.#effects.push({ type: 'send', to, message });
+  }
+
+  #log(text: string) {
+    this.#effects.push({ type: 'log', level: 'info', text });
+  }
+
+  #warn(text: string) {
+    this.#effects.push({ type: 'log', level: 'warn', text });
+  }
+}

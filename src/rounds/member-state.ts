@@ -1,0 +1,75 @@
+import type { Bitfield, HeaderId } from '../lib/index.ts';
+import type { ClientMessage, Manifest, Metrics } from '../protocol/index.ts';
+import type { SignedHeader, VerifiedHeader } from '../vds/index.ts';
+import type { VerifiedMessage } from './verify-message.ts';
+
+/** Names one try at one round. */
+export interface RoundRef {
+  readonly round: number;
+  readonly attempt: number;
+}
+
+export type MemberEvent =
+  | { readonly type: 'message'; readonly message: VerifiedMessage }
+  /** The user's data: how many samples to train on, or null for none (or a pause). */
+  | { readonly type: 'data'; readonly samples: number | null }
+  /** What the store holds of a batch; answers `fetch`. */
+  | { readonly type: 'held'; readonly header: HeaderId; readonly bits: Bitfield }
+  /** One more verified chunk is stored. */
+  | { readonly type: 'stored'; readonly header: HeaderId; readonly index: number }
+  | ({
+      readonly type: 'trained';
+      readonly metrics: Metrics;
+      readonly magnitudes: readonly number[];
+    } & RoundRef)
+  | ({ readonly type: 'train-failed' } & RoundRef)
+  | ({ readonly type: 'sealed'; readonly signed: SignedHeader } & RoundRef)
+  | ({
+      readonly type: 'aggregated';
+      readonly revision: number;
+      readonly digest: Uint8Array;
+    } & RoundRef)
+  | { readonly type: 'evaluated'; readonly round: number; readonly metrics: Metrics }
+  | { readonly type: 'tick' };
+
+export type MemberEffect =
+  | { readonly type: 'send'; readonly message: ClientMessage }
+  /** Get the batch from the swarm, and serve it. Answered by `held`. */
+  | { readonly type: 'fetch'; readonly header: VerifiedHeader }
+  /** Drop every batch but these. */
+  | { readonly type: 'keep'; readonly headers: readonly HeaderId[] }
+  | ({ readonly type: 'train'; readonly model: VerifiedHeader } & RoundRef)
+  | { readonly type: 'cancel-training' }
+  /** Quantise, cut, sign and store the trained update. */
+  | ({ readonly type: 'seal'; readonly scales: readonly number[] } & RoundRef)
+  | {
+      readonly type: 'aggregate';
+      readonly manifest: Manifest;
+      readonly model: VerifiedHeader;
+      readonly headers: readonly VerifiedHeader[];
+    }
+  /** Send the sum's chunks to the coordinator. */
+  | ({ readonly type: 'upload'; readonly revision: number } & RoundRef)
+  /** Keep the quantiser's error of a round that counted; forget that of one that did not. */
+  | ({ readonly type: 'feedback'; readonly included: boolean } & RoundRef)
+  /** The aggregate became the model: store its chunks. `fetch` of it follows. */
+  | { readonly type: 'install'; readonly model: VerifiedHeader; readonly round: number }
+  /** Measure the model on the validation data. */
+  | { readonly type: 'evaluate'; readonly model: VerifiedHeader }
+  | { readonly type: 'log'; readonly text: string };
+
+/** What the tab is doing for the round. */
+export type Step =
+  | { readonly name: 'idle' }
+  | ({ readonly name: 'waiting-for-model'; readonly scales: readonly number[] | null } & RoundRef)
+  | ({ readonly name: 'training'; readonly scales: readonly number[] | null } & RoundRef)
+  | ({ readonly name: 'trained'; readonly report: ClientMessage } & RoundRef)
+  | ({ readonly name: 'sealing' } & RoundRef)
+  | ({ readonly name: 'sealed'; readonly report: ClientMessage } & RoundRef)
+  | ({ readonly name: 'exchanging' | 'aggregating' } & Exchange & RoundRef)
+  | ({ readonly name: 'done'; readonly report: ClientMessage; readonly digest: Uint8Array } & Exchange & RoundRef); // prettier-ignore
+
+interface Exchange {
+  readonly manifest: Manifest;
+  readonly headers: readonly VerifiedHeader[];
+}

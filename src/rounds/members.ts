@@ -1,0 +1,112 @@
+import type { PeerId } from '../lib/index.ts';
+import type { Member } from '../protocol/index.ts';
+
+interface MemberState {
+  online: boolean;
+  /** When the connection was lost; meaningless while online. ms */
+  lostAt: number;
+  /** Said goodbye: nobody waits for it to come back. */
+  left: boolean;
+  ready: boolean;
+  samples: number;
+}
+
+/**
+ * Who belongs to a task right now. Members that go are forgotten at once, but for those that the
+ * open round counts on: these are kept until it ends, so that a reload finds its place again.
+ */
+export class Members {
+  readonly #states = new Map<PeerId, MemberState>();
+  readonly #graceMs: number;
+  #changed = false;
+
+  /** @param graceMs how long a lost connection may take to come back */
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+  }
+
+  join(peer: PeerId) {
+    const known = this.#states.get(peer);
+    const fresh = { online: true, lostAt: 0, left: false, ready: false, samples: 0 };
+    this.#states.set(peer, known ? { ...known, online: true, left: false } : fresh);
+    this.#changed = true;
+  }
+
+  /** @param kept whether the open round counts on this member */
+  lose(peer: PeerId, how: { readonly left: boolean; readonly kept: boolean }, now: number) {
+    const member = this.#states.get(peer);
+    if (!member?.online) return;
+    this.#changed = true;
+    if (how.kept) Object.assign(member, { online: false, lostAt: now, left: how.left });
+    else this.#states.delete(peer);
+  }
+
+  setReady(peer: PeerId, ready: boolean, samples: number) {
+    const member = this.#states.get(peer);
+    if (!member) return;
+    Object.assign(member, { ready, samples });
+    this.#changed = true;
+  }
+
+  /** The round is over: nobody waits for those that are gone. */
+  forgetGone() {
+    for (const [peer, member] of this.#states) {
+      if (member.online) continue;
+      this.#states.delete(peer);
+      this.#changed = true;
+    }
+  }
+
+  isOnline(peer: PeerId): boolean {
+    return this.#states.get(peer)?.online === true;
+  }
+
+  /** Connected, or lost so recently that it may be a reload. */
+  isPresent(peer: PeerId, now: number): boolean {
+    const member = this.#states.get(peer);
+    return member !== undefined && (member.online || now < member.lostAt + this.#graceMs);
+  }
+
+  /** Present, and worth waiting for. */
+  mayStillCome(peer: PeerId, now: number): boolean {
+    return this.isPresent(peer, now) && this.#states.get(peer)?.left !== true;
+  }
+
+  /** Wants to train; a member that pauses after its round opened does not. */
+  isReady(peer: PeerId): boolean {
+    return this.#states.get(peer)?.ready === true;
+  }
+
+  online(): PeerId[] {
+    return [...this.#states].filter(([, member]) => member.online).map(([peer]) => peer);
+  }
+
+  ready(): PeerId[] {
+    return this.online().filter((peer) => this.#states.get(peer)?.ready === true);
+  }
+
+  list(): Member[] {
+    return [...this.#states].map(([peer, { online, ready, samples }]) => ({
+      peer,
+      online,
+      ready,
+      samples,
+    }));
+  }
+
+  /** Whether anything changed since this was last asked. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  /** When the next grace runs out after `now`, or null. ms */
+  nextGraceEnd(now: number): number | null {
+    const ends = [...this.#states.values()]
+      .filter((member) => !member.online)
+      .map((member) => member.lostAt + this.#graceMs)
+      .filter((end) => end > now);
+    return ends.length === 0 ? null : Math.min(...ends);
+  }
+}

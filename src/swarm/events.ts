@@ -1,0 +1,78 @@
+import type { Bitfield, HeaderId, PeerId } from '../lib/index.ts';
+import type { PeerMessage } from '../protocol/index.ts';
+import type { VerifiedHeader } from '../vds/index.ts';
+
+/** A part of a chunk. `offset` and `length` in bytes of the payload. */
+export interface Block {
+  readonly header: HeaderId;
+  readonly index: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export type SwarmEvent =
+  /** The peers that the topology wants this one connected to. */
+  | { readonly type: 'neighbours'; readonly peers: readonly PeerId[] }
+  | { readonly type: 'connected'; readonly peer: PeerId }
+  | { readonly type: 'disconnected'; readonly peer: PeerId }
+  | { readonly type: 'message'; readonly peer: PeerId; readonly message: PeerMessage }
+  /** A frame that did not decode. */
+  | { readonly type: 'malformed'; readonly peer: PeerId; readonly reason: string }
+  /** What the peer's channel has not sent yet. bytes */
+  | { readonly type: 'buffered'; readonly peer: PeerId; readonly bytes: number }
+  /** A verified batch to complete and to serve, and what the store holds of it. */
+  | { readonly type: 'batch'; readonly header: VerifiedHeader; readonly held: Bitfield }
+  /** Every other batch is dropped. A new round: strikes are forgiven. */
+  | { readonly type: 'keep'; readonly headers: readonly HeaderId[] }
+  /** Answers `store`: the chunk was verified and is stored. */
+  | {
+      readonly type: 'stored';
+      readonly header: HeaderId;
+      readonly index: number;
+      /** null: the coordinator, as the seed of last resort. */
+      readonly from: PeerId | null;
+    }
+  /** Answers `store`: the chunk failed verification. */
+  | {
+      readonly type: 'refused';
+      readonly header: HeaderId;
+      readonly index: number;
+      readonly from: PeerId | null;
+      readonly reason: string;
+    }
+  /** Answers `read`; null if the chunk is not there any more. */
+  | {
+      readonly type: 'block';
+      readonly peer: PeerId;
+      readonly block: Block;
+      readonly bytes: Uint8Array | null;
+    }
+  /** Answers `seed`; null if the coordinator could not deliver. */
+  | {
+      readonly type: 'seeded';
+      readonly header: HeaderId;
+      readonly index: number;
+      readonly payload: Uint8Array | null;
+    }
+  | { readonly type: 'tick' };
+
+export type SwarmEffect =
+  | { readonly type: 'send'; readonly peer: PeerId; readonly message: PeerMessage }
+  | { readonly type: 'close'; readonly peer: PeerId; readonly reason: string }
+  /** Verify the payload against the header; store it if it holds. */
+  | {
+      readonly type: 'store';
+      readonly header: VerifiedHeader;
+      readonly index: number;
+      readonly payload: Uint8Array;
+      readonly from: PeerId | null;
+    }
+  | { readonly type: 'read'; readonly peer: PeerId; readonly block: Block }
+  /** Ask the coordinator for a chunk that no neighbour has. */
+  | { readonly type: 'seed'; readonly header: HeaderId; readonly index: number }
+  | {
+      readonly type: 'log';
+      readonly level: 'info' | 'warn';
+      readonly peer: PeerId | null;
+      readonly text: string;
+    };

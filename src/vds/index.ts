@@ -1,0 +1,20 @@
+export { chunkBytes, cutBatch, cutPayloads, joinLanes, verifyChunk, type Batch } from './batch.ts';
+export {
+  admitHeader,
+  decodeHeader,
+  headerId,
+  signedHeaderSchema,
+  signHeader,
+  verifyHeader,
+  type Header,
+  type SignedHeader,
+  type VerifiedHeader,
+} from './header.ts';
+export {
+  blindingBytes,
+  chooseScalars,
+  chunkCount,
+  payloadBytes,
+  scalarCounts,
+  type ScalarCount,
+} from './lanes.ts';

@@ -1,0 +1,49 @@
+/**
+ * How a chunk's payload carries values (VDS.md, "Chunks as scalars"): `γ (32 bytes) ‖ lanes`,
+ * `perScalar` lanes to a scalar, n scalars to a chunk.
+ */
+export const laneFormats = {
+  /** One byte per parameter: a quantised update. */
+  update: { laneBytes: 1, perScalar: 15 },
+  /** Two bytes per parameter: a weighted sum of updates. */
+  sum: { laneBytes: 2, perScalar: 15 },
+  /** Any bytes: a model. */
+  bytes: { laneBytes: 1, perScalar: 30 },
+} as const;
+
+export type LaneFormat = keyof typeof laneFormats;
+
+/** bytes of γ, the blinding scalar that opens every payload. */
+export const blindingBytes = 32;
+
+/** The chunk sizes a task may choose from: scalars per chunk, n in VDS.md. */
+export const scalarCounts = [256, 512, 1024, 2048, 4096] as const;
+export type ScalarCount = (typeof scalarCounts)[number];
+
+/** bytes of lanes in a full chunk. */
+export function chunkLaneBytes(scalars: number, format: LaneFormat): number {
+  const { laneBytes, perScalar } = laneFormats[format];
+  return scalars * perScalar * laneBytes;
+}
+
+/** Chunks that `byteLength` bytes of lanes take; at least one. */
+export function chunkCount(byteLength: number, scalars: number, format: LaneFormat): number {
+  return Math.max(1, Math.ceil(byteLength / chunkLaneBytes(scalars, format)));
+}
+
+/** bytes of the payload of chunk `index`: all chunks are full but the last. */
+export function payloadBytes(
+  byteLength: number,
+  scalars: number,
+  format: LaneFormat,
+  index: number,
+): number {
+  const full = chunkLaneBytes(scalars, format);
+  return blindingBytes + Math.min(full, byteLength - index * full);
+}
+
+/** The largest n that still cuts an update of `parameters` into at least 8 chunks, else 256. */
+export function chooseScalars(parameters: number): ScalarCount {
+  const fitting = scalarCounts.filter((n) => chunkCount(parameters, n, 'update') >= 8);
+  return fitting.at(-1) ?? scalarCounts[0];
+}
