@@ -120,7 +120,9 @@ async function demo(options: Options, say: (line: string) => void) {
   const folder = await mkdtemp(join(tmpdir(), 'murmuration-demo-'));
   const cleanups = [() => rm(folder, { recursive: true, force: true })];
   const stopped = new AbortController();
-  process.once('SIGINT', () => stopped.abort(new SetupError('stopped')));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stopped.abort(new SetupError('stopped')));
+  }
   try {
     const models: Float32Array[] = [];
     const coordinator = await startCoordinator(
@@ -189,8 +191,8 @@ function loadData(options: Options): Promise<DemoData> {
 async function refuseProblems(pages: readonly Page[], quietSince: number): Promise<void> {
   if (Date.now() - quietSince > 300_000) throw new SetupError('no round closed in five minutes');
   for (const page of pages) {
-    const problem = page.getByTestId('data-problem');
-    if ((await problem.count()) > 0) throw new SetupError(await problem.innerText());
+    const { problem } = await tabSnapshot(page);
+    if (problem !== null) throw new SetupError(`a tab cannot go on: ${problem}`);
   }
 }
 

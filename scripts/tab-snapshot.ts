@@ -18,18 +18,28 @@ export interface TabSnapshot {
   readonly server: { readonly up: number; readonly down: number };
   readonly samples: number;
   readonly device: string | null;
+  /** Why the tab takes no part any more; null if it does. */
+  readonly problem: string | null;
 }
 
 interface Murmuration {
-  snapshot(): TabSnapshot & { data: { summary?: { training: number } } };
+  snapshot(): Omit<TabSnapshot, 'samples' | 'problem'> & {
+    data: { summary?: { training: number } };
+    active: boolean;
+    log: { level: string; text: string }[];
+  };
 }
 
 export function tabSnapshot(page: Page): Promise<TabSnapshot> {
   return page.evaluate(() => {
     const { murmuration } = window as unknown as { murmuration: Murmuration };
-    const { self, finished, history, digests, totals, server, data, device } =
-      murmuration.snapshot();
-    const samples = data.summary?.training ?? 0;
-    return { self, finished, history, digests, totals, server, samples, device };
+    const { data, active, log, ...tab } = murmuration.snapshot();
+    const { self, finished, history, digests, totals, server, device } = tab;
+    const error = log.filter((line) => line.level === 'error').at(-1)?.text ?? 'it was paused';
+    return {
+      ...{ self, finished, history, digests, totals, server, device },
+      samples: data.summary?.training ?? 0,
+      problem: active ? null : error,
+    };
   });
 }

@@ -1,4 +1,20 @@
+import { MantineProvider } from '@mantine/core';
+import '@mantine/core/styles.css';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
 import { startParticipant } from './app/index.ts';
-const p = startParticipant();
-const input = document.createElement('input'); input.type='file'; input.multiple=true; input.dataset['testid']='file-input';
-input.onchange = () => p.useFiles([...(input.files ?? [])]); document.body.append(input);
+import { App, cssVariables, ErrorBoundary, theme } from './ui/index.ts';
+
+const root = document.getElementById('root');
+if (root === null) throw new Error('index.html has no #root');
+const participant = startParticipant();
+
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+      <ErrorBoundary>
+        <App participant={participant} />
+      </ErrorBoundary>
+    </MantineProvider>
+  </StrictMode>,
+);

@@ -113,13 +113,16 @@ export class PeerLinks {
     this.#links.set(id, link);
     const deadline = setTimeout(() => peer.destroy(), connectWithinMs);
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
-    peer.on('connect', () => {
+    const up = () => {
+      if (link.channel !== null) return;
       clearTimeout(deadline);
       this.#retries.delete(id);
       link.channel = this.#watch(id, peer);
       this.#events.connected(id);
-    });
+    };
+    peer.on('connect', up);
     peer.on('data', (data: Uint8Array) => {
+      up(); // simple-peer gathers statistics before it says 'connect'; the other side may be faster
       const decoded = peerCodec.decode(data);
       if (decoded.ok) this.#events.message(id, decoded.value);
       else this.#events.malformed(id, decoded.error);

@@ -77,7 +77,7 @@ export class Participant {
 
   /** Trains on the user's own files; they stay in this tab. */
   useFiles(files: readonly File[]): void {
-    if (files.length === 0 || !this.#training) return;
+    if (files.length === 0 || !this.#training || this.store.getState().task === null) return;
     const names = files.map((file) => file.name).join(', ');
     void this.#load(names, this.#training.useFiles(files));
   }
@@ -100,8 +100,7 @@ export class Participant {
   }
 
   async #load(what: string, loading: Promise<Result<DataSummary>>): Promise<void> {
-    const before = this.store.getState().data;
-    this.store.setState({ data: { state: 'loading', what } });
+    this.store.setState({ data: { state: 'loading', what }, active: true });
     const result = await loading.catch((thrown: unknown) => {
       return { ok: false as const, error: messageOf(thrown) };
     });
@@ -111,7 +110,7 @@ export class Participant {
     } else {
       this.store.setState({ data: { state: 'refused', reason: result.error } });
       this.#log('error', `data refused: ${result.error}`);
-      if (before.state === 'ready') this.store.setState({ active: false });
+      this.store.setState({ active: false });
     }
     this.#announceData();
   }
@@ -213,6 +212,7 @@ export class Participant {
       swarm: this.#swarm,
       send: (outgoing) => this.#link?.send(outgoing),
       onTraining: (progress) => this.store.setState({ training: progress }),
+      onPaused: () => this.store.setState({ active: false }),
       onAggregated: (round, digest) => {
         const hex = bytesToHex(digest);
         this.store.setState(({ digests }) => ({ digests: new Map(digests).set(round, hex) }));

@@ -15,6 +15,8 @@ export interface RoundDriverOptions {
   readonly swarm: SwarmDriver;
   readonly send: (message: ClientMessage) => void;
   readonly onTraining: (progress: { done: number; total: number; loss: number } | null) => void;
+  /** Training failed: the tab takes no part until the user says so. */
+  readonly onPaused: () => void;
   /** The model that we arrived at ourselves, before anybody told us what it should be. */
   readonly onAggregated: (round: number, digest: Uint8Array) => void;
   /** A model on our own validation data. */
@@ -131,6 +133,7 @@ export class RoundDriver {
       if (result !== null) this.#handle({ type: 'trained', round, attempt, ...result });
     } catch (thrown) {
       onLog('error', `training failed: ${messageOf(thrown)}`);
+      this.#options.onPaused();
       this.#handle({ type: 'train-failed', round, attempt });
     }
     onTraining(null);

@@ -8,6 +8,8 @@ type Arrays = np.Array[];
 
 /** Rows that are evaluated at once. */
 const evaluationBatch = 256;
+/** Outliers among a table's rows make training diverge without a bound on the gradient. */
+const largestNorm = 2;
 /** Steps between two looks at progress and cancellation. */
 const stepsPerLook = 8;
 
@@ -235,10 +237,19 @@ function compileStep(regression: boolean, learningRate: number, momentum: number
   const gradient = valueAndGrad(lossOf);
   return jit((weights: Arrays, velocity: Arrays, x: np.Array, y: np.Array, w: np.Array) => {
     const [loss, gradients] = gradient(tree.ref(weights), x, y, w);
-    const nextVelocity = velocity.map((v, i) => v.mul(momentum).add(at(gradients as Arrays, i)));
+    const clip = clipFactor(gradients as Arrays);
+    const nextVelocity = velocity.map((v, i) => v.mul(momentum).add(at(gradients as Arrays, i).mul(clip.ref)));
     const next = weights.map((weight, i) => weight.sub(at(nextVelocity, i).ref.mul(learningRate)));
+    clip.dispose();
     return [next, nextVelocity, loss] as [Arrays, Arrays, np.Array];
   });
+}
+
+/** What scales gradients to a norm of at most {@link largestNorm} (Pascanu et al. 2013). */
+function clipFactor(gradients: Arrays): np.Array {
+  const squares = gradients.map((gradient) => np.square(gradient.ref).sum());
+  const norm = np.sqrt(squares.reduce((sum, square) => sum.add(square)));
+  return np.minimum(np.reciprocal(norm.mul(1 / largestNorm).add(1e-12)), 1);
 }
 
 /** Dense layers with ReLU between them; consumes its arguments. */

@@ -1,0 +1,30 @@
+import { Alert } from '@mantine/core';
+import { IconInfoCircle } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useApp } from './use-app.ts';
+
+/** What works less well than it could; each can be put away. */
+export function Notices() {
+  const notices = useApp((state) => state.notices);
+  const [dismissed, setDismissed] = useState<readonly string[]>([]);
+  const shown = notices.filter((notice) => !dismissed.includes(notice));
+  if (shown.length === 0) return null;
+  return (
+    <div className="mm-notices" role="status">
+      {shown.map((notice) => (
+        <Alert
+          key={notice}
+          color="yellow"
+          icon={<IconInfoCircle size={18} aria-hidden />}
+          withCloseButton
+          closeButtonLabel="Dismiss this notice"
+          onClose={() => setDismissed((before) => [...before, notice])}
+          className="mm-notice"
+          data-testid="notice"
+        >
+          {notice}
+        </Alert>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,108 @@
+import { Button } from '@mantine/core';
+import { IconPlayerPause, IconPlayerPlay, IconTrophy } from '@tabler/icons-react';
+import { useShallow } from 'zustand/react/shallow';
+import { decimal } from './format.ts';
+import { PhaseTimeline } from './phase-timeline.tsx';
+import { StepProgress } from './step-progress.tsx';
+import { useApp, useControls } from './use-app.ts';
+import { dataInWords, modelInWords, scoreOf } from './words.ts';
+
+/** The task, and how far its training is. */
+export function TaskCard() {
+  const description = useApp((state) => state.task?.description);
+  const finished = useApp((state) => state.finished);
+  const device = useApp((state) => state.device);
+  if (!description) return null;
+  return (
+    <section className="mm-card mm-task" aria-labelledby="task-name">
+      <div className="mm-task-head">
+        <div className="mm-task-about">
+          <h2 id="task-name">{description.name}</h2>
+          <p>
+            {dataInWords(description.data)} · {modelInWords(description)}
+            {device !== null && ` · on ${device}`}
+          </p>
+        </div>
+        <RoundNumber rounds={description.rounds} />
+      </div>
+      {finished ? <Finished /> : <Round />}
+    </section>
+  );
+}
+
+function RoundNumber({ rounds }: { readonly rounds: number }) {
+  const { round, attempt } = useApp(
+    useShallow(({ round, history }) => ({
+      round: round?.round ?? history.at(-1)?.round ?? 0,
+      attempt: round?.attempt ?? 0,
+    })),
+  );
+  return (
+    <p className="mm-round">
+      <span className="mm-round-label">Round</span>
+      <span className="mm-round-number" data-testid="round-number">
+        {round}
+      </span>
+      <span className="mm-round-of">of {rounds}</span>
+      {attempt > 0 && <span className="mm-round-of">attempt {attempt + 1}</span>}
+    </p>
+  );
+}
+
+function Round() {
+  const step = useApp((state) => state.round?.step ?? 'idle');
+  return (
+    <>
+      <PhaseTimeline step={step} />
+      <div className="mm-task-foot">
+        <StepProgress />
+        <PauseButton />
+      </div>
+    </>
+  );
+}
+
+/** Takes part, or pauses: a paused tab still seeds and verifies. */
+function PauseButton() {
+  const controls = useControls();
+  const active = useApp((state) => state.active);
+  const ready = useApp((state) => state.data.state === 'ready');
+  const Icon = active ? IconPlayerPause : IconPlayerPlay;
+  return (
+    <Button
+      variant={active || !ready ? 'default' : 'filled'}
+      disabled={!ready}
+      title={ready ? undefined : 'Load data first'}
+      leftSection={<Icon size={16} aria-hidden />}
+      onClick={() => controls.setActive(!active)}
+      data-testid="active"
+      className="mm-pause"
+    >
+      {active ? 'Pause' : 'Take part'}
+    </Button>
+  );
+}
+
+function Finished() {
+  const last = useApp((state) => state.history.at(-1));
+  const data = useApp((state) => state.task?.description.data);
+  const score = scoreOf(data);
+  const metrics = last?.metrics ?? null;
+  return (
+    <div className="mm-finished" data-testid="finished">
+      <IconTrophy size={28} stroke={1.5} aria-hidden />
+      <div>
+        <h3>Training is finished</h3>
+        <p>
+          {metrics !== null && (
+            <>
+              {score.name} {score.format(metrics.accuracy)}, loss {decimal(metrics.loss)} on the
+              members’ validation data.{' '}
+            </>
+          )}
+          While it is open, this tab goes on serving the model to others.
+        </p>
+      </div>
+    </div>
+  );
+}
