@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { WebSocket } from 'ws';
+import type { WebSocket } from '@fastify/websocket';
 import { concatBytes, hexToBytes, type PeerId } from '../src/lib/index.ts';
 import { verifySignature } from '../src/crypto/index.ts';
 import { clientCodec, limits, protocolVersion, serverCodec } from '../src/protocol/index.ts';
@@ -46,18 +46,18 @@ export function serveConnection(
   const refuse = (reason: string) => seat.close(reason, false);
 
   const hello = (message: ClientMessage) => {
-    if (message.type !== 'hello') return refuse('say hello first');
+    if (message.type !== 'hello') { refuse('say hello first'); return; }
     if (message.version !== protocolVersion) {
-      return refuse(
+      refuse(
         `this server speaks version ${protocolVersion}, your page ${message.version}: reload it`,
-      );
+      ); return;
     }
     const signed = concatBytes(nonce, hexToBytes(message.peer));
     if (!verifySignature('hello', signed, message.signature, message.peer)) {
-      return refuse('the hello is not signed by its key');
+      refuse('the hello is not signed by its key'); return;
     }
     const room = rooms.find(message.task);
-    if (room === null) return refuse('this server does not have the task that the link names');
+    if (room === null) { refuse('this server does not have the task that the link names'); return; }
     member = { peer: message.peer, room };
     clearTimeout(greeting);
     room.join(message.peer, seat);

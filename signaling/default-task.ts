@@ -52,7 +52,11 @@ export function defaultLearning(config: Config) {
       validationShare: 0.1,
     },
     rounds: config.rounds,
-    members: { minimum: config.minimumMembers, maximum: limits.members },
+    members: {
+      minimum: config.minimumMembers,
+      quorum: Math.min(2, config.minimumMembers),
+      maximum: limits.members,
+    },
     deadlines: { trainMs: 180_000, admitMs: 30_000, exchangeMs: 60_000 },
   };
 }

@@ -111,7 +111,7 @@ export class PeerLinks {
     });
     const link: Link = { peer, session, channel: null };
     this.#links.set(id, link);
-    const deadline = setTimeout(() => peer.destroy(), connectWithinMs);
+    const deadline = setTimeout(() => void peer.destroy(), connectWithinMs);
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
     const up = () => {
       if (link.channel !== null) return;

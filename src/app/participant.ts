@@ -33,7 +33,7 @@ export class Participant {
 
   async start(): Promise<void> {
     if (typeof RTCPeerConnection === 'undefined') {
-      return this.#stop('This browser has no WebRTC, or it is switched off: tabs cannot connect.');
+      this.#stop('This browser has no WebRTC, or it is switched off: tabs cannot connect.'); return;
     }
     const { identity, temporary } = await openIdentity();
     this.#identity = identity;

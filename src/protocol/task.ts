@@ -95,11 +95,14 @@ export const taskSchema = v.strictObject({
   rounds: whole(1, 100_000),
   members: v.pipe(
     v.strictObject({
-      /** Rounds start, and count, with at least so many members. */
+      /** The first round waits for so many members with data. */
       minimum: whole(1, limits.members),
+      /** A round counts with at least so many updates; else it is opened again. */
+      quorum: whole(1, limits.members),
       maximum: whole(1, limits.members),
     }),
     v.check(({ minimum, maximum }) => minimum <= maximum, 'minimum is above maximum'),
+    v.check(({ minimum, quorum }) => quorum <= minimum, 'quorum is above minimum'),
   ),
   /** How long each phase of a round may last. */
   deadlines: v.strictObject({

@@ -304,7 +304,7 @@ export class RoundCoordinator {
     const phase = this.#phase;
     const members = this.#members;
     const { deadlines, rounds } = this.#options.description;
-    const { minimum } = this.#options.description.members;
+    const { minimum, quorum } = this.#options.description.members;
     switch (phase.name) {
       case 'finished':
         return false;
@@ -315,7 +315,8 @@ export class RoundCoordinator {
           return false;
         }
         const cohort = members.ready();
-        if (now < phase.notBefore || cohort.length < minimum) return false;
+        const first = this.#closedRounds === 0 && this.#attempt === 0;
+        if (now < phase.notBefore || cohort.length < (first ? minimum : quorum)) return false;
         this.#attempt++;
         const deadline = now + deadlines.trainMs;
         this.#phase = { name: 'training', openedAt: now, deadline, cohort, trained: new Map() };
@@ -328,7 +329,7 @@ export class RoundCoordinator {
           (p) => !phase.trained.has(p) && members.isReady(p) && members.mayStillCome(p, now),
         );
         if (awaited && now < phase.deadline) return false;
-        if (phase.trained.size < minimum) return this.#fail('too few members trained', now);
+        if (phase.trained.size < quorum) return this.#fail('too few members trained', now);
         const scales = scalesOf([...phase.trained.values()].map((each) => each.magnitudes));
         this.#phase = {
           ...phase,
@@ -350,7 +351,7 @@ export class RoundCoordinator {
             (!phase.headers.has(peer) && members.mayStillCome(peer, now)),
         );
         if (awaited && now < phase.deadline) return false;
-        if (phase.headers.size < minimum) return this.#fail('too few updates sealed', now);
+        if (phase.headers.size < quorum) return this.#fail('too few updates sealed', now);
         this.#exchange(phase, phase.headers, 1, now);
         return true;
       }
@@ -366,8 +367,8 @@ export class RoundCoordinator {
           if (lost.length === 0 || done.size > 0) return false;
           return this.#reissue(phase, lost, now);
         }
-        if (done.size >= minimum) {
-          const settlement = settle(done, minimum);
+        if (done.size >= quorum) {
+          const settlement = settle(done, quorum);
           if (settlement === null)
             return this.#fail('the members arrived at different models', now);
           for (const peer of settlement.dissenting) {
@@ -436,7 +437,7 @@ export class RoundCoordinator {
   /** Issues the manifest again, one revision higher, without `dropped`. */
   #reissue(phase: Extract<Phase, { name: 'exchanging' }>, dropped: PeerId[], now: number): true {
     const headers = new Map([...phase.headers].filter(([author]) => !dropped.includes(author)));
-    if (headers.size < this.#options.description.members.minimum) {
+    if (headers.size < this.#options.description.members.quorum) {
       return this.#fail('too few updates can be had', now);
     }
     this.#warn(`round ${this.#round} goes on without ${dropped.map(shortId).join(', ')}`);

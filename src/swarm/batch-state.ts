@@ -1,4 +1,4 @@
-import { Bitfield, type PeerId } from '../lib/index.ts';
+import type { Bitfield, PeerId } from '../lib/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 
 /** What the engine knows of one batch: what is held, what is on its way, who must not be asked. */

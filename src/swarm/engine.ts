@@ -116,7 +116,7 @@ export class SwarmEngine {
       for (const { activeAt } of peer.downloads.values()) times.push(activeAt + patience.requestMs);
     }
     for (const { held, addedAt } of this.#batches.values()) {
-      if (!held.complete) times.push(addedAt + patience.seedMs);
+      if (!held.complete) times.push(addedAt + patience.seedMs, addedAt + 2 * patience.seedMs);
     }
     const next = Math.min(...times.filter((time) => time > now));
     return Number.isFinite(next) ? next : null;
@@ -137,7 +137,7 @@ export class SwarmEngine {
       batches: [...this.#batches.values()].map(({ header, held, pending }) => ({
         header,
         held,
-        pending: pending as ReadonlySet<number>,
+        pending: pending,
       })),
     };
   }
@@ -217,18 +217,18 @@ export class SwarmEngine {
 
   #handshake(peer: PeerState, message: Extract<PeerMessage, { type: 'handshake' }>) {
     const { self, task, ownerKey } = this.#options;
-    if (peer.handshaken) return this.#close(peer.id, 'second handshake');
+    if (peer.handshaken) { this.#close(peer.id, 'second handshake'); return; }
     if (message.version !== protocolVersion) {
-      return this.#close(
+      this.#close(
         peer.id,
         `protocol version ${message.version}, ours is ${protocolVersion}`,
-      );
+      ); return;
     }
-    if (message.task !== task) return this.#close(peer.id, 'another task');
-    if (message.peer === self) return this.#close(peer.id, 'our own id');
-    if (message.peer !== peer.id) return this.#close(peer.id, 'another id than introduced');
+    if (message.task !== task) { this.#close(peer.id, 'another task'); return; }
+    if (message.peer === self) { this.#close(peer.id, 'our own id'); return; }
+    if (message.peer !== peer.id) { this.#close(peer.id, 'another id than introduced'); return; }
     const membership = verifyMembership(message.membership, { task, peer: peer.id, ownerKey });
-    if (!membership.ok) return this.#close(peer.id, membership.error);
+    if (!membership.ok) { this.#close(peer.id, membership.error); return; }
     peer.handshaken = true;
     peer.blockBytes = Math.min(limits.blockBytes, message.maxFrame - envelopeBytes);
     peer.requestQueue = message.requestQueue;
@@ -244,17 +244,17 @@ export class SwarmEngine {
   }
 
   #announced(peer: PeerState, message: Extract<PeerMessage, { type: 'header' }>) {
-    if (message.batch !== peer.nextAnnounced) return this.#close(peer.id, 'header out of order');
+    if (message.batch !== peer.nextAnnounced) { this.#close(peer.id, 'header out of order'); return; }
     const id = headerId(message.signed.header);
     let columns = this.#batches.get(id)?.header.columns.length;
     if (columns === undefined) {
       // Not (yet) a batch of ours: the coordinator's manifest will bring it verified, or never.
       const decoded = decodeHeader(message.signed.header);
-      if (!decoded.ok) return this.#close(peer.id, decoded.error);
-      if (decoded.value.task !== this.#options.task) return this.#close(peer.id, 'another task');
+      if (!decoded.ok) { this.#close(peer.id, decoded.error); return; }
+      if (decoded.value.task !== this.#options.task) { this.#close(peer.id, 'another task'); return; }
       columns = decoded.value.columns.length;
     }
-    if (peer.bitsOf(id) !== null) return this.#close(peer.id, 'header announced twice');
+    if (peer.bitsOf(id) !== null) { this.#close(peer.id, 'header announced twice'); return; }
     peer.nextAnnounced++;
     peer.announced.set(message.batch, { header: id, columns, bits: null });
     const unknown = [...peer.announced].filter(([, { header }]) => !this.#batches.has(header));
@@ -264,7 +264,7 @@ export class SwarmEngine {
   #bitfield(peer: PeerState, message: Extract<PeerMessage, { type: 'bitfield' }>) {
     const batch = this.#theirs(peer, message.batch);
     if (!batch) return;
-    if (batch.bits !== null) return this.#close(peer.id, 'second bitfield');
+    if (batch.bits !== null) { this.#close(peer.id, 'second bitfield'); return; }
     batch.bits = Bitfield.fromBytes(message.bits, batch.columns);
     if (batch.bits === null) this.#close(peer.id, 'bitfield of a wrong length or with spare bits');
   }
@@ -272,10 +272,10 @@ export class SwarmEngine {
   #have(peer: PeerState, message: Extract<PeerMessage, { type: 'have' }>) {
     const batch = this.#theirs(peer, message.batch);
     if (!batch) return;
-    if (batch.bits === null) return this.#close(peer.id, 'have before the bitfield');
+    if (batch.bits === null) { this.#close(peer.id, 'have before the bitfield'); return; }
     for (const index of message.indices) {
       if (index >= batch.columns)
-        return this.#close(peer.id, `have of chunk ${index}: out of range`);
+        { this.#close(peer.id, `have of chunk ${index}: out of range`); return; }
       batch.bits.set(index);
     }
   }
@@ -295,7 +295,7 @@ export class SwarmEngine {
       return;
     }
     if (length > limits.blockBytes || offset + length > chunkBytes(batch.header, index)) {
-      return this.#close(peer.id, 'request out of range');
+      this.#close(peer.id, 'request out of range'); return;
     }
     if (peer.queue.length >= limits.queuedRequests) {
       this.#send(peer.id, { ...message, type: 'reject' });
@@ -482,8 +482,15 @@ export class SwarmEngine {
       if (header.kind !== 'model' || held.complete) continue;
       if (!allHere && now < addedAt + patience.seedMs) continue;
       const fields = handshaken.map((peer) => peer.bitsOf(header.id));
+      // Those who all lack a chunk share the asking out, and give each other the rest.
+      const ids = [this.#options.self, ...handshaken.map((peer) => peer.id)].sort();
+      const rank = ids.indexOf(this.#options.self);
+      const shareOut = now < addedAt + 2 * patience.seedMs;
       const wanted = Array.from({ length: held.length }, (_, index) => index).filter(
-        (index) => batch.needs(index) && !fields.some((field) => field?.has(index) === true),
+        (index) =>
+          batch.needs(index) &&
+          (!shareOut || index % ids.length === rank) &&
+          !fields.some((field) => field?.has(index) === true),
       );
       for (const index of shuffle(wanted, this.#options.random)) {
         if (this.#seeding.size >= seedsAtOnce) return;

@@ -1,4 +1,4 @@
-import { Bitfield, type ChunkKey, type HeaderId, type PeerId } from '../lib/index.ts';
+import type { Bitfield, ChunkKey, HeaderId, PeerId } from '../lib/index.ts';
 import { limits } from '../protocol/index.ts';
 import type { Download } from './download.ts';
 import type { Block } from './events.ts';

@@ -9,10 +9,10 @@ export function neighbours(
   members: readonly PeerId[],
   self: PeerId,
 ): readonly PeerId[] {
-  switch (topology) {
-    case 'mesh':
-      return members.filter((member) => member !== self);
-  }
+  const all: Record<Topology, () => readonly PeerId[]> = {
+    mesh: () => members.filter((member) => member !== self),
+  };
+  return all[topology]();
 }
 
 /** Of a pair, the lower id offers: nobody offers speculatively, so offers never cross. */

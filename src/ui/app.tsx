@@ -34,10 +34,11 @@ export function App({ participant }: { readonly participant: Controls }) {
 function Dashboard() {
   const hasTask = useApp((state) => state.task !== null);
   const stopped = useApp((state) => state.connection.state === 'stopped');
-  if (!hasTask) return stopped ? <LogCard /> : <Connecting />;
+  if (stopped) return hasTask ? <Results /> : <LogCard />;
+  if (!hasTask) return <Connecting />;
   return (
     <>
-      {!stopped && <InviteCard />}
+      <InviteCard />
       <div className="mm-top">
         <TaskCard />
         <DataCard />
@@ -56,6 +57,20 @@ function Dashboard() {
           <MembersCard />
           <RoundsCard />
         </div>
+        <LogCard />
+      </div>
+    </>
+  );
+}
+
+/** What a stopped tab still has to show. */
+function Results() {
+  return (
+    <>
+      <TotalsStrip />
+      <div className="mm-results">
+        <RoundCharts />
+        <RoundsCard />
         <LogCard />
       </div>
     </>

@@ -1,4 +1,5 @@
 import type uPlot from 'uplot';
+import { clock } from './format.ts';
 import type { Palette } from './theme.ts';
 
 export interface ChartSpec {
@@ -9,6 +10,8 @@ export interface ChartSpec {
     readonly tone: 'swarm' | 'own';
   }[];
   readonly format: (value: number) => string;
+  /** Shorter, for the y axis. */
+  readonly formatAxis: (value: number) => string;
   readonly formatX: (value: number) => string;
   /** Bounds that the y axis never goes beyond. */
   readonly bounds: { readonly low: number; readonly high: number };
@@ -58,8 +61,14 @@ export function chartOptions(
       y: { range: (_, low, high) => yRange(spec, low, high) },
     },
     axes: [
-      { ...axis, size: 26, space: 48, grid: { show: false }, ...(rounds ? wholeNumbers : {}) },
-      { ...axis, size: 54, space: 32, values: (_, splits) => splits.map(spec.format) },
+      {
+        ...axis,
+        size: 26,
+        space: rounds ? 48 : 84,
+        grid: { show: false },
+        ...(rounds ? wholeNumbers : times),
+      },
+      { ...axis, size: 58, space: 32, values: (_, splits) => splits.map(spec.formatAxis) },
     ],
     series: [
       {},
@@ -77,6 +86,10 @@ export function chartOptions(
 }
 
 const wholeNumbers = { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] };
+
+const times = {
+  values: (_: uPlot, splits: number[]) => splits.map((seconds) => clock(seconds * 1000)),
+};
 
 const showPoints = (chart: uPlot) => chart.data[0].length <= 40;
 

@@ -31,11 +31,12 @@ export function Chart({ title, spec, data, empty }: Props) {
       aside={
         <span className="mm-legend">
           {x !== undefined && <span className="mm-at">{spec.formatX(x)}</span>}
-          {readings.map(({ label, tone, text }) => (
-            <span key={label} className="mm-key" data-tone={tone}>
-              {label} <b>{text}</b>
-            </span>
-          ))}
+          {hasPoints &&
+            readings.map(({ label, tone, text }) => (
+              <span key={label} className="mm-key" data-tone={tone}>
+                {label} <b>{text}</b>
+              </span>
+            ))}
         </span>
       }
     >

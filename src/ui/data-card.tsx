@@ -5,7 +5,7 @@ import type { DataDescription } from '../protocol/index.ts';
 import { ClassBalance } from './class-balance.tsx';
 import { ColumnList } from './column-list.tsx';
 import { DropZone } from './drop-zone.tsx';
-import { count } from './format.ts';
+import { count, sentence } from './format.ts';
 import { SectionCard } from './section-card.tsx';
 import { useApp, useControls } from './use-app.ts';
 import { classNames } from './words.ts';
@@ -33,7 +33,7 @@ export function DataCard() {
         {builtIn && (
           <Button
             variant="default"
-            fullWidth
+            size="xs"
             disabled={data.state === 'loading'}
             onClick={() => controls.useBuiltIn()}
           >
@@ -64,11 +64,12 @@ function Status({ data, description }: StatusProps) {
       return (
         <Alert
           color="red"
+          className="mm-alert"
           icon={<IconAlertTriangle size={18} aria-hidden />}
           title="These files do not fit the task"
           data-testid="data-problem"
         >
-          {data.reason}
+          {sentence(data.reason)}
         </Alert>
       );
     case 'ready': {

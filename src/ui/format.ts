@@ -17,7 +17,13 @@ export const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
 export const wholePercent = (share: number) => `${Math.round(share * 100)}%`;
 export const decimal = (value: number) =>
   Math.abs(value) >= 1000 ? value.toPrecision(3) : value.toFixed(3);
+/** At most three digits, no zeros at the end: for axes. */
+export const brief = (value: number) => String(Number(value.toPrecision(3)));
 export const count = (value: number) => value.toLocaleString('en');
+
+/** A remark of the machinery's as a sentence. */
+export const sentence = (text: string) =>
+  text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 
 /** `1 member`, `3 members`. */
 export function counted(value: number, noun: string, plural = `${noun}s`): string {

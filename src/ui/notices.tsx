@@ -19,7 +19,7 @@ export function Notices() {
           withCloseButton
           closeButtonLabel="Dismiss this notice"
           onClose={() => setDismissed((before) => [...before, notice])}
-          className="mm-notice"
+          className="mm-alert mm-notice"
           data-testid="notice"
         >
           {notice}

@@ -17,27 +17,32 @@ function cellsOf(id: PeerId): string {
   return path;
 }
 
+/** A pattern and a colour that follow from a member's key. */
+export const PeerMark = memo(function PeerMark({ id }: { readonly id: PeerId }) {
+  const hue = Math.round(((byteOf(id, 0) * 256 + byteOf(id, 1)) / 65536) * 360);
+  return (
+    <svg
+      className="mm-peer-mark"
+      viewBox="-1 -1 7 7"
+      aria-hidden
+      style={{ color: `hsl(${hue} 45% 48%)` }}
+    >
+      <rect x="-1" y="-1" width="7" height="7" rx="1.6" fill="currentColor" opacity=".18" />
+      <path d={cellsOf(id)} fill="currentColor" />
+    </svg>
+  );
+});
+
 interface Props {
   readonly id: PeerId;
   readonly you?: boolean;
 }
 
-/** A member: a pattern and a colour that follow from its key, and the key's first 8 digits. */
+/** A member: its mark, and its key's first 8 digits. */
 export const PeerName = memo(function PeerName({ id, you = false }: Props) {
-  const hue = Math.round(((byteOf(id, 0) * 256 + byteOf(id, 1)) / 65536) * 360);
   return (
     <span className="mm-peer" title={id}>
-      <svg
-        className="mm-peer-mark"
-        viewBox="-1 -1 7 7"
-        aria-hidden
-        style={{ color: `hsl(${hue} 45% 48%)` }}
-      >
-        {' '}
-        {/* prettier-ignore */}
-        <rect x="-1" y="-1" width="7" height="7" rx="1.6" fill="currentColor" opacity=".18" />
-        <path d={cellsOf(id)} fill="currentColor" />
-      </svg>
+      <PeerMark id={id} />
       <span className="mm-mono">{shortId(id)}</span>
       {you && <span className="mm-you">you</span>}
     </span>

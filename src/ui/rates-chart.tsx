@@ -7,10 +7,11 @@ import { useApp } from './use-app.ts';
 const spec: ChartSpec = {
   x: 'time',
   series: [
-    { label: '↓', tone: 'swarm' },
-    { label: '↑', tone: 'own' },
+    { label: 'Down', tone: 'swarm' },
+    { label: 'Up', tone: 'own' },
   ],
   format: rate,
+  formatAxis: rate,
   formatX: (seconds) => clock(seconds * 1000),
   bounds: { low: 0, high: Infinity },
   fromLow: true,

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import type { Metrics } from '../protocol/index.ts';
 import { Chart } from './chart.tsx';
 import type { ChartSpec } from './chart-options.ts';
-import { decimal } from './format.ts';
+import { brief, decimal, percent } from './format.ts';
 import { useApp } from './use-app.ts';
 import { scoreOf } from './words.ts';
 
@@ -18,12 +18,18 @@ const common = {
 const accuracySpecs = {
   Accuracy: {
     ...common,
-    format: (share: number) => `${Number((share * 100).toFixed(1))}%`,
+    format: percent,
+    formatAxis: (share: number) => `${brief(share * 100)}%`,
     bounds: { low: 0, high: 1 },
   },
-  'R²': { ...common, format: decimal, bounds: { low: -Infinity, high: 1 } },
+  'R²': { ...common, format: decimal, formatAxis: brief, bounds: { low: -Infinity, high: 1 } },
 } satisfies Record<string, ChartSpec>;
-const lossSpec: ChartSpec = { ...common, format: decimal, bounds: { low: 0, high: Infinity } };
+const lossSpec: ChartSpec = {
+  ...common,
+  format: decimal,
+  formatAxis: brief,
+  bounds: { low: 0, high: Infinity },
+};
 
 /** The models by round, on everybody's validation data and on this tab's. */
 export function RoundCharts() {

@@ -11,6 +11,9 @@ import { scoreOf, type Score } from './words.ts';
 /** Rounds shown before the user asks for all. */
 const firstRows = 100;
 
+/** px; no table is so long that it needs more before it scrolls. */
+const heightOf = (rows: number) => Math.min(rows * 31 + 32, 360);
+
 /** Closed rounds, newest first. */
 export function RoundsCard() {
   const history = useApp((state) => state.history);
@@ -28,7 +31,13 @@ export function RoundsCard() {
       {history.length === 0 ? (
         <Empty>No round has been closed yet.</Empty>
       ) : (
-        <div className="mm-scroll" tabIndex={0} role="region" aria-label="Table of rounds">
+        <div
+          className="mm-scroll"
+          style={{ minHeight: heightOf(shown.length) }}
+          tabIndex={0}
+          role="region"
+          aria-label="Table of rounds"
+        >
           <table className="mm-table">
             <thead>
               <tr>
@@ -39,10 +48,10 @@ export function RoundsCard() {
                 <th scope="col" className="mm-number">
                   Loss
                 </th>
-                <th scope="col" className="mm-number" title="Updates that made the model">
+                <th scope="col" className="mm-number mm-wide" title="Updates that made the model">
                   Updates
                 </th>
-                <th scope="col" className="mm-number">
+                <th scope="col" className="mm-number mm-wide">
                   Time
                 </th>
                 <th scope="col" title="SHA-256 of the model; ticked if this tab computed the same">
@@ -94,8 +103,8 @@ const Row = memo(function Row({ record, computed, score }: RowProps) {
       <td>{round}</td>
       <td className="mm-number">{metrics === null ? '…' : score.format(metrics.accuracy)}</td>
       <td className="mm-number">{metrics === null ? '…' : decimal(metrics.loss)}</td>
-      <td className="mm-number">{authors.length}</td>
-      <td className="mm-number">{duration(ms)}</td>
+      <td className="mm-number mm-wide">{authors.length}</td>
+      <td className="mm-number mm-wide">{duration(ms)}</td>
       <td className="mm-mono mm-digest" title={digest}>
         {digest.slice(0, 8)}
         {computed === digest && (

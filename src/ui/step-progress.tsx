@@ -4,17 +4,18 @@ import { useShallow } from 'zustand/react/shallow';
 import { shareHeld } from './batches.ts';
 import { decimal, wholePercent } from './format.ts';
 import { useApp } from './use-app.ts';
-import { stepInWords } from './words.ts';
+import { idleInWords, stepInWords } from './words.ts';
 
 /** What goes on right now, in a sentence and a bar. */
 export function StepProgress() {
   const { step, share, loss } = useApp(useShallow(progressOf));
+  const idle = useApp(idleInWords);
   const shown = share === null ? null : wholePercent(share);
   return (
     <div className="mm-step">
       <p className="mm-step-text">
         <span data-testid="step" data-step={step}>
-          {stepInWords[step]}
+          {step === 'idle' ? idle : stepInWords[step]}
         </span>
         <span className="mm-step-numbers">
           {loss !== null && <span>loss {decimal(loss)}</span>}
@@ -25,8 +26,9 @@ export function StepProgress() {
         value={(share ?? 0) * 100}
         size={6}
         radius="xl"
+        color="var(--mm-swarm)"
         transitionDuration={200}
-        aria-label={stepInWords[step]}
+        aria-label="Progress of this step"
         style={{ visibility: share === null ? 'hidden' : 'visible' }}
       />
     </div>

@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core';
 import { IconPlugConnectedX, IconRefresh } from '@tabler/icons-react';
+import { sentence } from './format.ts';
 import { useApp } from './use-app.ts';
 
 /** Says that nothing more happens in this tab, why, and what to do about it. */
@@ -10,7 +11,7 @@ export function StoppedCard() {
     <section className="mm-stopped" role="alert" data-testid="stopped">
       <IconPlugConnectedX size={36} stroke={1.5} aria-hidden />
       <h2>This tab has stopped</h2>
-      <p className="mm-stopped-reason">{connection.reason}</p>
+      <p className="mm-stopped-reason">{sentence(connection.reason)}</p>
       <p>
         Reload the page to join again: chunks that this tab has verified are kept. If it stops for
         the same reason, ask whoever runs the coordinator, or follow a fresh link to the task.

@@ -1,7 +1,8 @@
 import { Button } from '@mantine/core';
-import { IconPlayerPause, IconPlayerPlay, IconTrophy } from '@tabler/icons-react';
+import { IconCircleCheck, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
 import { useShallow } from 'zustand/react/shallow';
-import { decimal } from './format.ts';
+import { counted, decimal } from './format.ts';
+import { Cohort } from './cohort.tsx';
 import { PhaseTimeline } from './phase-timeline.tsx';
 import { StepProgress } from './step-progress.tsx';
 import { useApp, useControls } from './use-app.ts';
@@ -44,7 +45,7 @@ function RoundNumber({ rounds }: { readonly rounds: number }) {
         {round}
       </span>
       <span className="mm-round-of">of {rounds}</span>
-      {attempt > 0 && <span className="mm-round-of">attempt {attempt + 1}</span>}
+      {attempt > 0 && <span className="mm-round-attempt">attempt {attempt + 1}</span>}
     </p>
   );
 }
@@ -54,6 +55,7 @@ function Round() {
   return (
     <>
       <PhaseTimeline step={step} />
+      <Cohort />
       <div className="mm-task-foot">
         <StepProgress />
         <PauseButton />
@@ -84,25 +86,32 @@ function PauseButton() {
 }
 
 function Finished() {
-  const last = useApp((state) => state.history.at(-1));
-  const data = useApp((state) => state.task?.description.data);
-  const score = scoreOf(data);
-  const metrics = last?.metrics ?? null;
+  const metrics = useApp((state) => state.history.at(-1)?.metrics ?? null);
+  const score = scoreOf(useApp((state) => state.task?.description.data));
   return (
     <div className="mm-finished" data-testid="finished">
-      <IconTrophy size={28} stroke={1.5} aria-hidden />
-      <div>
-        <h3>Training is finished</h3>
-        <p>
-          {metrics !== null && (
-            <>
-              {score.name} {score.format(metrics.accuracy)}, loss {decimal(metrics.loss)} on the
-              members’ validation data.{' '}
-            </>
-          )}
-          While it is open, this tab goes on serving the model to others.
-        </p>
+      <div className="mm-finished-text">
+        <h3>
+          <IconCircleCheck size={20} aria-hidden /> Training is finished
+        </h3>
+        <p>While it is open, this tab goes on serving the model to others.</p>
       </div>
+      {metrics !== null && (
+        <dl>
+          <div>
+            <dt>{score.name}</dt>
+            <dd>{score.format(metrics.accuracy)}</dd>
+          </div>
+          <div>
+            <dt>Loss</dt>
+            <dd>{decimal(metrics.loss)}</dd>
+          </div>
+          <div>
+            <dt>Validated on</dt>
+            <dd>{counted(metrics.samples, 'sample')}</dd>
+          </div>
+        </dl>
+      )}
     </div>
   );
 }

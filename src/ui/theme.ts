@@ -26,7 +26,7 @@ const palettes: Record<'light' | 'dark', Palette> = {
     text: '#1d2733',
     faint: '#5a6775',
     swarm: '#2f66b8',
-    own: '#c2620a',
+    own: '#b35a08',
     missing: '#dfe5ec',
     good: '#1c7a54',
     bad: '#c02b35',

@@ -29,8 +29,8 @@ export function TotalsStrip() {
       note: `${count(totals.rejected)} rejected`,
       bad: totals.rejected > 0,
     },
-    { name: 'Resumed', value: count(totals.resumed), note: 'chunks kept by this tab' },
-    { name: 'Seeded', value: count(totals.seeded), note: 'chunks sent by the server' },
+    { name: 'Chunks resumed', value: count(totals.resumed), note: 'kept by this tab' },
+    { name: 'Chunks seeded', value: count(totals.seeded), note: 'sent by the server' },
   ];
   return (
     <dl className="mm-totals" aria-label="Totals" data-testid="totals">

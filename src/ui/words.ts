@@ -1,4 +1,4 @@
-import type { StepName } from '../app/index.ts';
+import type { AppState, StepName } from '../app/index.ts';
 import { featureWidth, outputWidth, parameterCount, tensorsOf } from '../learning/index.ts';
 import type { DataDescription, TaskDescription } from '../protocol/index.ts';
 import { count, counted, decimal, percent } from './format.ts';
@@ -63,8 +63,7 @@ export const phases: readonly { readonly label: string; readonly steps: readonly
   { label: 'Done', steps: ['done'] },
 ];
 
-export const stepInWords: Record<StepName, string> = {
-  idle: 'Waiting for the next round.',
+export const stepInWords: Record<Exclude<StepName, 'idle'>, string> = {
   'waiting-for-model': 'Fetching the current model from the swarm.',
   training: 'Training on your data.',
   trained: 'Trained. Waiting until the others are, too.',
@@ -74,3 +73,13 @@ export const stepInWords: Record<StepName, string> = {
   aggregating: 'Adding the updates up to the new model.',
   done: 'New model computed. Waiting for the round to close.',
 };
+
+/** Why nothing goes on in this tab. */
+export function idleInWords({ task, data, active, members }: AppState): string {
+  const ready = members.filter((member) => member.online && member.ready).length;
+  if (data.state === 'loading') return 'Loading data.';
+  if (data.state !== 'ready') return 'Load data to take part; until then this tab seeds only.';
+  if (!active) return 'Paused: this tab verifies and seeds only.';
+  if (task && ready < task.description.members.minimum) return 'Waiting for more members.';
+  return 'Waiting for the next round.';
+}

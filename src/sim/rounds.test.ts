@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest';
+import { at, bytesToHex } from '../lib/index.ts';
+import { RoundNetwork, type SimulatedMember } from './round-network.ts';
+
+const minute = 60_000;
+
+function start(members: number, settings: { rounds: number; minimum: number }, seed = 1) {
+  const network = new RoundNetwork(seed, settings);
+  const tabs = Array.from({ length: members }, (_, i) => network.join(`tab ${i}`, 100 + 50 * i));
+  const closed = (rounds: number) => () => network.coordinator.snapshot().history.length >= rounds;
+  const phase = (name: string) => () => network.coordinator.snapshot().phase === name;
+  const record = (round: number) => at(network.coordinator.snapshot().history, round - 1);
+  return { network, tabs, closed, phase, record };
+}
+
+const authorsOf = (record: { authors: readonly string[] }) => [...record.authors].sort();
+const ids = (tabs: readonly SimulatedMember[]) => tabs.map((tab) => tab.identity.id).sort();
+
+describe('a round', () => {
+  test('does not open below the minimum, and opens when it is reached', () => {
+    const { network, closed } = start(1, { rounds: 1, minimum: 2 });
+    expect(network.run(closed(1), minute)).toBe(false);
+    network.join('second', 10);
+    expect(network.run(closed(1), minute)).toBe(true);
+  });
+
+  test('ends with the same model on every tab and on the coordinator', () => {
+    const { network, tabs, closed, record } = start(4, { rounds: 3, minimum: 4 });
+    expect(network.run(closed(3), 5 * minute)).toBe(true);
+    for (const round of [1, 2, 3]) {
+      const digest = bytesToHex(record(round).digest);
+      expect(tabs.map((tab) => tab.digests.get(round))).toEqual(tabs.map(() => digest));
+      expect(authorsOf(record(round))).toEqual(ids(tabs));
+    }
+    expect(network.log.filter((line) => line.includes('failed'))).toEqual([]);
+  });
+
+  test('is the last one when the task says so, and metrics are gathered', () => {
+    const { network, closed, phase, record } = start(2, { rounds: 1, minimum: 2 });
+    network.run(closed(1), minute);
+    network.run(() => false, 1_000);
+    expect(phase('finished')()).toBe(true);
+    expect(record(1).metrics).toEqual({ samples: 20, loss: 0.5, accuracy: 0.75 });
+  });
+});
+
+describe('a member that vanishes', () => {
+  test('while training is left out', () => {
+    const { network, tabs, closed, phase, record } = start(4, { rounds: 1, minimum: 4 });
+    network.run(phase('training'), minute);
+    network.disconnect(at(tabs, 3));
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs.slice(0, 3)));
+    expect(record(1).ms).toBeLessThan(7_000); // the grace, not the deadline of 10 s
+  });
+
+  test('before it sent its header is left out', () => {
+    const { network, tabs, closed, phase, record } = start(3, { rounds: 1, minimum: 3 });
+    network.run(phase('sealing'), minute);
+    network.disconnect(at(tabs, 0));
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs.slice(1)));
+  });
+
+  test('with its chunks before anybody had them: a new manifest goes without it', () => {
+    const { network, tabs, closed, phase, record } = start(4, { rounds: 1, minimum: 4 });
+    network.run(phase('exchanging'), minute);
+    network.disconnect(at(tabs, 2));
+    expect(network.run(closed(1), minute)).toBe(true);
+    const rest = tabs.filter((_, i) => i !== 2);
+    expect(authorsOf(record(1))).toEqual(ids(rest));
+    expect(network.log.some((line) => line.includes('goes on without'))).toBe(true);
+    const digest = bytesToHex(record(1).digest);
+    expect(rest.map((tab) => tab.digests.get(1))).toEqual(rest.map(() => digest));
+  });
+
+  test('after all others had its chunks: its update still counts', () => {
+    const { network, tabs, closed, phase, record } = start(4, { rounds: 1, minimum: 4 });
+    network.run(phase('exchanging'), minute);
+    const gone = at(tabs, 2);
+    const others = tabs.filter((tab) => tab !== gone);
+    const everybody = () => others.every((tab) => tab.digests.has(1));
+    network.run(everybody, minute);
+    network.disconnect(gone);
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs));
+  });
+
+  test('until too few are left: the round fails, and is opened again when they are back', () => {
+    const { network, tabs, closed, phase, record } = start(2, { rounds: 1, minimum: 2 });
+    network.run(phase('training'), minute);
+    const gone = at(tabs, 1);
+    network.disconnect(gone);
+    const failed = () => network.log.some((line) => line.includes('failed'));
+    expect(network.run(failed, minute)).toBe(true);
+    network.connect(gone);
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(record(1).attempt).toBe(2);
+  });
+});
+
+describe('a member that', () => {
+  test('reloads while training finds its place again', () => {
+    const { network, tabs, closed, phase, record } = start(3, { rounds: 1, minimum: 3 });
+    network.run(phase('training'), minute);
+    network.reload(at(tabs, 1));
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs));
+  });
+
+  test('reloads during the exchange finds its place again', () => {
+    const { network, tabs, closed, phase, record } = start(3, { rounds: 1, minimum: 3 });
+    network.run(phase('exchanging'), minute);
+    network.reload(at(tabs, 1));
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs));
+    expect(at(tabs, 1).digests.get(1)).toBe(bytesToHex(record(1).digest));
+  });
+
+  test('is slower than the deadline misses the round and takes part in the next', () => {
+    const { network, tabs, closed, record } = start(3, { rounds: 2, minimum: 3 });
+    const slow = at(tabs, 0);
+    slow.trainMs = 30_000;
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs.slice(1)));
+    slow.trainMs = 500;
+    expect(network.run(closed(2), minute)).toBe(true);
+    expect(authorsOf(record(2))).toEqual(ids(tabs));
+  });
+
+  test('joins late takes part from the next round on', () => {
+    const { network, tabs, closed, phase, record } = start(2, { rounds: 2, minimum: 2 });
+    network.run(phase('training'), minute);
+    const late = network.join('late', 10);
+    expect(network.run(closed(2), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs));
+    expect(authorsOf(record(2))).toEqual(ids([...tabs, late]));
+  });
+
+  test('pauses while training is not waited for', () => {
+    const { network, tabs, closed, phase, record } = start(3, { rounds: 1, minimum: 3 });
+    network.run(phase('training'), minute);
+    network.member(at(tabs, 2), { type: 'data', samples: null });
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs.slice(0, 2)));
+    expect(record(1).ms).toBeLessThan(3_000);
+  });
+
+  test('cannot reach an author: the author is left out by a new manifest if most cannot', () => {
+    const { network, tabs, closed, record } = start(4, { rounds: 1, minimum: 4 });
+    const hermit = at(tabs, 3);
+    for (const tab of tabs.slice(0, 3)) tab.unreachable.add(hermit.identity.id);
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs.slice(0, 3)));
+  });
+
+  test('reports another digest is outvoted and named', () => {
+    const { network, tabs, closed } = start(4, { rounds: 1, minimum: 4 });
+    const liar = at(tabs, 1);
+    liar.liesAboutDigest = true;
+    expect(network.run(closed(1), minute)).toBe(true);
+    const named = network.log.find((line) => line.includes('another model'));
+    expect(named).toContain(liar.identity.id.slice(0, 8));
+  });
+
+  test('uploads a false sum is passed over for another one', () => {
+    const { network, tabs, closed, record } = start(3, { rounds: 2, minimum: 3 });
+    for (const tab of tabs.slice(0, 2)) tab.liesAboutSum = true;
+    expect(network.run(closed(2), 2 * minute)).toBe(true);
+    const honest = at(tabs, 2);
+    expect(honest.digests.get(2)).toBe(bytesToHex(record(2).digest));
+  });
+
+  test('split half and half over the model: no majority, the round fails without harm', () => {
+    const { network, tabs } = start(2, { rounds: 1, minimum: 2 });
+    at(tabs, 0).liesAboutDigest = true;
+    const failed = () => network.log.some((line) => line.includes('different models'));
+    expect(network.run(failed, minute)).toBe(true);
+    expect(network.coordinator.snapshot().history).toEqual([]);
+  });
+});
+
+test('the weights of a round are in proportion to the samples', () => {
+  const network = new RoundNetwork(9, { rounds: 1, minimum: 2 });
+  const [a, b] = [network.join('a', 300), network.join('b', 100)];
+  network.run(() => network.coordinator.snapshot().history.length === 1, minute);
+  const [model0, model1] = [at(network.models, 0), at(network.models, 1)];
+  // What plain federated averaging in doubles would make of the two updates.
+  for (let i = 0; i < model0.length; i++) {
+    const mean = (300 * (a.delta?.[i] ?? NaN) + 100 * (b.delta?.[i] ?? NaN)) / 400;
+    const step = 0.1 / 127; // one quantiser step at the most, for values up to 0.1
+    expect(Math.abs((model1[i] ?? NaN) - ((model0[i] ?? NaN) + mean))).toBeLessThan(step * 1.01);
+  }
+});

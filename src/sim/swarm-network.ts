@@ -1,0 +1,243 @@
+import { sha256, identityOf, type Identity } from '../crypto/index.ts';
+import { Bitfield, assert, at, utf8ToBytes } from '../lib/index.ts';
+import {
+  seededRandom,
+  type HeaderId,
+  type PeerId,
+  type Random,
+  type TaskId,
+} from '../lib/index.ts';
+import { peerCodec, signMembership, type PeerMessage } from '../protocol/index.ts';
+import { SwarmEngine, type SwarmEffect, type SwarmEvent } from '../swarm/index.ts';
+import { admitHeader, cutBatch, signHeader, verifyChunk, verifyHeader } from '../vds/index.ts';
+import type { VerifiedHeader } from '../vds/index.ts';
+
+/** ms that a frame takes from one peer to another */
+const latencyMs = 20;
+
+/** A batch that is signed, admitted and cut. */
+export interface SimulatedBatch {
+  readonly header: VerifiedHeader;
+  readonly payloads: readonly Uint8Array[];
+}
+
+/** A peer of the simulation: a real engine on a store in memory. */
+export interface SimulatedPeer {
+  readonly id: PeerId;
+  readonly engine: SwarmEngine;
+  readonly chunks: Map<HeaderId, Map<number, Uint8Array>>;
+  readonly log: string[];
+  /** Messages it sent, by type. */
+  readonly sent: Map<PeerMessage['type'], number>;
+  /** What the liar makes of a message before it goes out. */
+  tamper: (message: PeerMessage) => PeerMessage;
+}
+
+interface Scheduled {
+  readonly at: number;
+  readonly order: number;
+  run(): void;
+}
+
+/**
+ * Engines connected with each other on a virtual clock. Every frame goes through the real codec;
+ * deterministic by seed.
+ */
+export class SwarmNetwork {
+  readonly owner: Identity = named('owner');
+  readonly task = 'ab'.repeat(16) as TaskId;
+  readonly peers = new Map<PeerId, SimulatedPeer>();
+  /** Closed connections, with the reason that the closing side gave. */
+  readonly closes: { readonly by: PeerId; readonly peer: PeerId; readonly reason: string }[] = [];
+  /** What the coordinator would seed. */
+  readonly seeds = new Map<HeaderId, readonly Uint8Array[]>();
+  now = 0;
+  readonly #random: Random;
+  readonly #links = new Set<string>();
+  #queue: Scheduled[] = [];
+  #order = 0;
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed);
+  }
+
+  addPeer(name: string): SimulatedPeer {
+    const { id } = named(name);
+    const membership = signMembership({ task: this.task, peer: id, issuedAt: 0 }, this.owner);
+    const engine = new SwarmEngine({
+      self: id,
+      task: this.task,
+      ownerKey: this.owner.id,
+      membership,
+      client: 'simulation',
+      random: this.#random,
+    });
+    const peer: SimulatedPeer = {
+      ...{ id, engine, chunks: new Map(), log: [], sent: new Map() },
+      tamper: (message) => message,
+    };
+    this.peers.set(id, peer);
+    return peer;
+  }
+
+  connect(a: SimulatedPeer, b: SimulatedPeer): void {
+    this.#links.add(linkOf(a.id, b.id));
+    this.handle(a, { type: 'connected', peer: b.id });
+    this.handle(b, { type: 'connected', peer: a.id });
+  }
+
+  disconnect(a: SimulatedPeer, b: SimulatedPeer): void {
+    if (!this.#links.delete(linkOf(a.id, b.id))) return;
+    this.handle(a, { type: 'disconnected', peer: b.id });
+    this.handle(b, { type: 'disconnected', peer: a.id });
+  }
+
+  /** Connects everybody with everybody. */
+  connectAll(): void {
+    const peers = [...this.peers.values()];
+    peers.forEach((a, i) => peers.slice(i + 1).forEach((b) => this.connect(a, b)));
+  }
+
+  /** A batch of random lanes by `author`, admitted by the Data Owner. */
+  makeBatch(author: string, chunks: number, kind: 'update' | 'model' = 'update'): SimulatedBatch {
+    const writer = kind === 'model' ? this.owner : named(author);
+    const lanes = kind === 'model' ? 'bytes' : 'update';
+    const full = 256 * (kind === 'model' ? 30 : 15);
+    const bytes = Uint8Array.from({ length: full * chunks - 7 }, () => this.#random.uint32() & 255);
+    const { header, payloads } = cutBatch(
+      { task: this.task, round: 1, kind, author: writer.id, scalars: 256, lanes },
+      bytes,
+      this.#random,
+    );
+    const signed = admitHeader(signHeader(header, writer), this.owner);
+    const expected = { task: this.task, ownerKey: this.owner.id, admitted: true };
+    const verified = verifyHeader(signed, expected);
+    assert(verified.ok, 'a batch of the simulation verifies');
+    return { header: verified.value, payloads };
+  }
+
+  /** Gives a batch to a peer: complete, or with the chunks that it is to have. */
+  give(peer: SimulatedPeer, batch: SimulatedBatch, indices?: readonly number[]): void {
+    const { header, payloads } = batch;
+    const held = new Bitfield(payloads.length);
+    const chunks = new Map<number, Uint8Array>();
+    for (const index of indices ?? payloads.keys()) {
+      held.set(index);
+      chunks.set(index, at(payloads, index));
+    }
+    peer.chunks.set(header.id, chunks);
+    this.handle(peer, { type: 'batch', header, held });
+  }
+
+  /** Whether a peer holds a batch completely, and the right bytes. */
+  holds(peer: SimulatedPeer, { header, payloads }: SimulatedBatch): boolean {
+    const chunks = peer.chunks.get(header.id);
+    return payloads.every((_, index) => {
+      const payload = chunks?.get(index);
+      return payload !== undefined && verifyChunk(header, index, payload).ok;
+    });
+  }
+
+  /** Feeds an event to an engine and carries out what it decides. */
+  handle(peer: SimulatedPeer, event: SwarmEvent): void {
+    for (const effect of peer.engine.handle(event, this.now)) this.#carryOut(peer, effect);
+  }
+
+  /** Lets time pass until `done`, or until `limitMs` on the virtual clock; whether it came true. */
+  run(done: () => boolean, limitMs: number): boolean {
+    while (!done()) {
+      const next = this.#queue.shift();
+      const wake = this.#nextWake();
+      const time = Math.min(next?.at ?? Infinity, wake);
+      if (time > limitMs) return false;
+      this.now = Math.max(this.now, time);
+      if (next !== undefined && next.at <= wake) next.run();
+      else {
+        if (next) this.#queue.unshift(next);
+        for (const peer of this.peers.values()) this.handle(peer, { type: 'tick' });
+      }
+    }
+    return true;
+  }
+
+  #nextWake(): number {
+    const wakes = [...this.peers.values()].map((peer) => peer.engine.nextWake(this.now));
+    return Math.min(...wakes.map((wake) => wake ?? Infinity));
+  }
+
+  #later(ms: number, run: () => void): void {
+    const entry = { at: this.now + ms, order: this.#order++, run };
+    const place = this.#queue.findIndex((each) => each.at > entry.at);
+    if (place < 0) this.#queue.push(entry);
+    else this.#queue.splice(place, 0, entry);
+  }
+
+  #carryOut(peer: SimulatedPeer, effect: SwarmEffect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#send(peer, effect.peer, peer.tamper(effect.message));
+        break;
+      case 'close': {
+        this.closes.push({ by: peer.id, peer: effect.peer, reason: effect.reason });
+        const other = this.peers.get(effect.peer);
+        if (other) this.#later(0, () => this.disconnect(peer, other));
+        break;
+      }
+      case 'store':
+        this.#later(1, () => this.#store(peer, effect));
+        break;
+      case 'read': {
+        const { header, index, offset, length } = effect.block;
+        const payload = peer.chunks.get(header)?.get(index);
+        const bytes = payload?.slice(offset, offset + length) ?? null;
+        this.#later(1, () =>
+          this.handle(peer, { type: 'block', peer: effect.peer, block: effect.block, bytes }),
+        );
+        break;
+      }
+      case 'seed': {
+        const { header, index } = effect;
+        const payload = this.seeds.get(header)?.[index] ?? null;
+        this.#later(latencyMs, () => this.handle(peer, { type: 'seeded', header, index, payload }));
+        break;
+      }
+      case 'log':
+        peer.log.push(`${effect.peer?.slice(0, 8) ?? 'coordinator'} ${effect.text}`);
+        break;
+    }
+  }
+
+  #store(peer: SimulatedPeer, effect: Extract<SwarmEffect, { type: 'store' }>): void {
+    const { index, payload, from } = effect;
+    const header = effect.header.id;
+    const verified = verifyChunk(effect.header, index, payload);
+    if (!verified.ok) {
+      this.handle(peer, { type: 'refused', header, index, from, reason: verified.error });
+      return;
+    }
+    peer.chunks.get(header)?.set(index, payload);
+    this.handle(peer, { type: 'stored', header, index, from });
+  }
+
+  #send(from: SimulatedPeer, to: PeerId, message: PeerMessage): void {
+    from.sent.set(message.type, (from.sent.get(message.type) ?? 0) + 1);
+    const frame = peerCodec.encode(message);
+    this.#later(latencyMs, () => {
+      const receiver = this.peers.get(to);
+      if (!receiver || !this.#links.has(linkOf(from.id, to))) return;
+      const decoded = peerCodec.decode(frame);
+      this.handle(from, { type: 'buffered', peer: to, bytes: 0 });
+      if (decoded.ok) {
+        this.handle(receiver, { type: 'message', peer: from.id, message: decoded.value });
+      } else this.handle(receiver, { type: 'malformed', peer: from.id, reason: decoded.error });
+    });
+  }
+}
+
+function named(name: string): Identity {
+  return identityOf(sha256(utf8ToBytes(`simulated ${name}`)));
+}
+
+function linkOf(a: PeerId, b: PeerId): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}

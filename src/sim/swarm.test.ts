@@ -1,0 +1,303 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { at } from '../lib/index.ts';
+import { limits, type PeerMessage } from '../protocol/index.ts';
+import { SwarmNetwork, type SimulatedPeer } from './swarm-network.ts';
+
+/** N peers, each with an update of its own that all are to have. */
+function gathering(seed: number, peers: number, chunks: number) {
+  const network = new SwarmNetwork(seed);
+  const names = Array.from({ length: peers }, (_, i) => `peer ${i}`);
+  const members = names.map((name) => network.addPeer(name));
+  const batches = names.map((name) => network.makeBatch(name, chunks));
+  members.forEach((member, i) =>
+    batches.forEach((batch, j) => network.give(member, batch, i === j ? undefined : [])),
+  );
+  const complete = (member: SimulatedPeer) =>
+    batches.every((batch) => network.holds(member, batch));
+  return { network, members, batches, complete };
+}
+
+/** Changes the payload of every piece that it sends. */
+const corrupt = (message: PeerMessage): PeerMessage =>
+  message.type === 'piece'
+    ? { ...message, bytes: message.bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte)) }
+    : message;
+
+describe('gossip', () => {
+  test('every member ends with every update, and every chunk is sent once per receiver', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.integer({ min: 2, max: 6 }),
+        fc.integer({ min: 1, max: 9 }),
+        (seed, n, m) => {
+          const { network, members, complete } = gathering(seed, n, m);
+          network.connectAll();
+          expect(network.run(() => members.every(complete), 60_000)).toBe(true);
+          expect(network.closes).toEqual([]);
+          const pieces = members.reduce((sum, { sent }) => sum + (sent.get('piece') ?? 0), 0);
+          expect(pieces).toBe(n * (n - 1) * m);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test('chunks cross peers that are not connected with their author', () => {
+    const { network, members, complete } = gathering(5, 4, 6);
+    for (let i = 0; i + 1 < members.length; i++)
+      network.connect(at(members, i), at(members, i + 1));
+    expect(network.run(() => members.every(complete), 60_000)).toBe(true);
+  });
+
+  test('a member that disconnects half-way does not hold up the others', () => {
+    const { network, members, batches } = gathering(11, 4, 8);
+    network.connectAll();
+    const [gone, others] = [at(members, 0), members.slice(1)];
+    network.run(() => network.now >= 65, 65);
+    for (const other of others) network.disconnect(gone, other);
+    const rest = batches.slice(1);
+    const done = () => others.every((peer) => rest.every((batch) => network.holds(peer, batch)));
+    expect(network.run(done, 60_000)).toBe(true);
+  });
+
+  test('what a member holds already is not fetched again', () => {
+    const network = new SwarmNetwork(3);
+    const [seed, leecher] = [network.addPeer('seed'), network.addPeer('leecher')];
+    const batch = network.makeBatch('seed', 8);
+    network.give(seed, batch);
+    network.give(leecher, batch, [0, 1, 2, 5]);
+    network.connectAll();
+    expect(network.run(() => network.holds(leecher, batch), 10_000)).toBe(true);
+    expect(seed.sent.get('piece')).toBe(4);
+  });
+
+  test('a batch that is added after the connection is announced and fetched', () => {
+    const network = new SwarmNetwork(4);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    network.connectAll();
+    network.run(() => network.now >= 100, 100);
+    const batch = network.makeBatch('a', 3);
+    network.give(b, batch, []);
+    network.give(a, batch);
+    expect(network.run(() => network.holds(b, batch), 10_000)).toBe(true);
+  });
+
+  test('an announcement that comes before the receiver knows the batch is not lost', () => {
+    const network = new SwarmNetwork(6);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    const batch = network.makeBatch('a', 3);
+    network.give(a, batch);
+    network.connectAll();
+    network.run(() => network.now >= 500, 500);
+    network.handle(b, { type: 'keep', headers: [] });
+    network.give(b, batch, []);
+    expect(network.run(() => network.holds(b, batch), 10_000)).toBe(true);
+  });
+});
+
+describe('a liar', () => {
+  test('that sends bad chunks is named, and the chunks come from elsewhere', () => {
+    const { network, members, batches } = gathering(21, 4, 5);
+    const liar = at(members, 0);
+    liar.tamper = corrupt;
+    network.connectAll();
+    const honest = members.slice(1);
+    const rest = batches.slice(1);
+    const done = () => honest.every((peer) => rest.every((batch) => network.holds(peer, batch)));
+    expect(network.run(done, 60_000)).toBe(true);
+    for (const peer of honest) {
+      expect(network.holds(peer, at(batches, 0))).toBe(false);
+      const named = peer.log.filter((line) => line.startsWith(liar.id.slice(0, 8)));
+      expect(named.some((line) => line.includes('bad chunk') && line.includes('digest'))).toBe(
+        true,
+      );
+    }
+    const others = new Set(honest.map((peer) => peer.id));
+    expect(network.closes.filter(({ by, peer }) => others.has(by) && others.has(peer))).toEqual([]);
+  });
+
+  test('is banned after three strikes, and back with the next round', () => {
+    const { network, members } = gathering(22, 2, 6);
+    const [honest, liar] = [at(members, 0), at(members, 1)];
+    liar.tamper = corrupt;
+    network.connect(honest, liar);
+    const banned = () => network.closes.some(({ reason }) => reason.includes('bad chunks'));
+    expect(network.run(banned, 60_000)).toBe(true);
+    network.run(() => false, network.now + 100);
+    network.connect(honest, liar);
+    expect(network.closes.at(-1)?.reason).toBe('banned for this round');
+    network.run(() => false, network.now + 100);
+    network.handle(honest, { type: 'keep', headers: [] });
+    const before = network.closes.length;
+    network.connect(honest, liar);
+    network.run(() => false, network.now + 1000);
+    expect(network.closes.length).toBe(before);
+  });
+});
+
+describe('a breach of the protocol closes the peer that committed it', () => {
+  const header = (network: SwarmNetwork, batch: number): PeerMessage => ({
+    type: 'header',
+    batch,
+    signed: network.makeBatch('x', 2).header.signed,
+  });
+  const breaches: readonly (readonly [string, (network: SwarmNetwork) => PeerMessage[], RegExp])[] =
+    [
+      ['a piece that was not asked for', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: Uint8Array.of(0xc0) }, { type: 'piece', batch: 0, index: 0, offset: 0, bytes: new Uint8Array(9) }], /not asked for/], // prettier-ignore
+      ['a batch that was never announced', () => [{ type: 'have', batch: 7, indices: [0] }], /never announced/], // prettier-ignore
+      ['headers out of order', (n) => [header(n, 3)], /out of order/],
+      ['a second bitfield', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: Uint8Array.of(0) }, { type: 'bitfield', batch: 0, bits: Uint8Array.of(0) }], /second bitfield/], // prettier-ignore
+      ['spare bits in a bitfield', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: Uint8Array.of(0x20) }], /spare bits/], // prettier-ignore
+      ['a bitfield of a wrong length', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: new Uint8Array(2) }], /wrong length/], // prettier-ignore
+      ['a have before the bitfield', (n) => [header(n, 0), { type: 'have', batch: 0, indices: [0] }], /before the bitfield/], // prettier-ignore
+      ['a have out of range', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: Uint8Array.of(0) }, { type: 'have', batch: 0, indices: [2] }], /out of range/], // prettier-ignore
+      ['a header that does not decode', (n) => [{ type: 'header', batch: 0, signed: { ...n.makeBatch('x', 1).header.signed, header: Uint8Array.of(1) } }], /header/], // prettier-ignore
+    ];
+  test.each(breaches)('%s', (_, messages, reason) => {
+    const fresh = new SwarmNetwork(32);
+    const peer = fresh.addPeer('victim');
+    const attacker = fresh.addPeer('attacker');
+    attacker.tamper = (message) => message;
+    fresh.connect(peer, attacker);
+    fresh.run(() => false, 50);
+    for (const message of messages(fresh)) {
+      fresh.handle(peer, { type: 'message', peer: attacker.id, message });
+    }
+    const close = fresh.closes.find(({ by }) => by === peer.id);
+    expect(close?.peer).toBe(attacker.id);
+    expect(close?.reason).toMatch(reason);
+  });
+
+  test('anything before the handshake', () => {
+    const network = new SwarmNetwork(41);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    network.connect(a, b);
+    network.handle(a, { type: 'message', peer: b.id, message: { type: 'have', batch: 0, indices: [0] } }); // prettier-ignore
+    expect(network.closes.at(-1)?.reason).toMatch(/before the handshake/);
+  });
+
+  test('a second handshake', () => {
+    const network = new SwarmNetwork(42);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    const handshakes: PeerMessage[] = [];
+    b.tamper = (message) => {
+      if (message.type === 'handshake') handshakes.push(message);
+      return message;
+    };
+    network.connect(a, b);
+    network.run(() => false, 50);
+    network.handle(a, { type: 'message', peer: b.id, message: at(handshakes, 0) });
+    expect(network.closes).toEqual([{ by: a.id, peer: b.id, reason: 'second handshake' }]);
+  });
+
+  test.each([
+    ['another task', { task: 'cd'.repeat(16) }, /another task/],
+    ['another version', { version: 999 }, /version 999/],
+    ['somebody else’s id', { peer: 'ee'.repeat(32) }, /another id/],
+  ] as const)('a handshake with %s', (_, change, reason) => {
+    const network = new SwarmNetwork(43);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    b.tamper = (message) =>
+      message.type === 'handshake' ? ({ ...message, ...change } as PeerMessage) : message;
+    network.connect(a, b);
+    network.run(() => network.closes.length > 0, 1000);
+    expect(network.closes.find(({ by }) => by === a.id)?.reason).toMatch(reason);
+  });
+
+  test('a membership that the Data Owner did not sign', () => {
+    const network = new SwarmNetwork(44);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    b.tamper = (message) =>
+      message.type === 'handshake'
+        ? { ...message, membership: { ...message.membership, signature: new Uint8Array(64) } }
+        : message;
+    network.connect(a, b);
+    network.run(() => network.closes.length > 0, 1000);
+    expect(network.closes.find(({ by }) => by === a.id)?.reason).toMatch(/membership/);
+  });
+});
+
+describe('serving', () => {
+  /** A victim that holds a batch, and a peer whose requests are made by hand. */
+  function served() {
+    const network = new SwarmNetwork(51);
+    const [holder, asker] = [network.addPeer('holder'), network.addPeer('asker')];
+    const batch = network.makeBatch('holder', 2);
+    network.give(holder, batch, [0]);
+    network.connect(holder, asker);
+    network.run(() => false, 50);
+    const ask = (index: number, offset: number, length: number) =>
+      network.handle(holder, {
+        type: 'message',
+        peer: asker.id,
+        message: { type: 'request', batch: 0, index, offset, length },
+      });
+    return { network, holder, ask };
+  }
+
+  test('one answer a request: a piece for what is held, a reject for what is not (bep6)', () => {
+    const { network, holder, ask } = served();
+    ask(0, 0, 100);
+    ask(1, 0, 100);
+    network.run(() => false, 100);
+    expect(holder.sent.get('piece')).toBe(1);
+    expect(holder.sent.get('reject')).toBe(1);
+  });
+
+  test('a request beyond the chunk closes', () => {
+    const { network, ask } = served();
+    ask(0, 3800, 200);
+    expect(network.closes.at(-1)?.reason).toMatch(/out of range/);
+  });
+
+  test('no more requests are queued than the handshake allows; the rest is rejected', () => {
+    const { holder, ask } = served();
+    const requests = limits.queuedRequests + 600;
+    for (let i = 0; i < requests; i++) ask(0, 0, 3872);
+    const inChannel = Math.ceil(limits.bufferedBytes / 3872);
+    expect(holder.sent.get('reject')).toBe(requests - limits.queuedRequests - inChannel);
+  });
+});
+
+describe('the seed of last resort', () => {
+  test('delivers a model that no neighbour has, in part', () => {
+    const network = new SwarmNetwork(61);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    const model = network.makeBatch('owner', 10, 'model');
+    network.seeds.set(model.header.id, model.payloads);
+    for (const peer of [a, b]) {
+      network.handle(peer, {
+        type: 'neighbours',
+        peers: [a.id, b.id].filter((id) => id !== peer.id),
+      });
+      network.give(peer, model, []);
+    }
+    network.connectAll();
+    const done = () => network.holds(a, model) && network.holds(b, model);
+    expect(network.run(done, 30_000)).toBe(true);
+    expect((a.sent.get('piece') ?? 0) + (b.sent.get('piece') ?? 0)).toBe(10);
+  });
+
+  test('is not asked while neighbours may still connect', () => {
+    const network = new SwarmNetwork(62);
+    const peer = network.addPeer('a');
+    const model = network.makeBatch('owner', 4, 'model');
+    network.seeds.set(model.header.id, model.payloads);
+    network.handle(peer, { type: 'neighbours', peers: [network.addPeer('b').id] });
+    network.give(peer, model, []);
+    network.run(() => network.holds(peer, model), 60_000);
+    expect(network.holds(peer, model)).toBe(true);
+    expect(network.now).toBeGreaterThanOrEqual(3000);
+  });
+
+  test('never delivers updates', () => {
+    const network = new SwarmNetwork(63);
+    const peer = network.addPeer('a');
+    const update = network.makeBatch('b', 2);
+    network.seeds.set(update.header.id, update.payloads);
+    network.give(peer, update, []);
+    expect(network.run(() => network.holds(peer, update), 120_000)).toBe(false);
+  });
+});
