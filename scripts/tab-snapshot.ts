@@ -20,26 +20,33 @@ export interface TabSnapshot {
   readonly device: string | null;
   /** Why the tab takes no part any more; null if it does. */
   readonly problem: string | null;
+  /** Chunks that the tab wants and does not hold. */
+  readonly missing: number;
+  /** Warnings of its event log. */
+  readonly warnings: readonly string[];
 }
 
 interface Murmuration {
-  snapshot(): Omit<TabSnapshot, 'samples' | 'problem'> & {
+  snapshot(): Omit<TabSnapshot, 'samples' | 'problem' | 'missing' | 'warnings'> & {
     data: { summary?: { training: number } };
     active: boolean;
     log: { level: string; text: string }[];
+    batches: { own: string[] }[];
   };
 }
 
 export function tabSnapshot(page: Page): Promise<TabSnapshot> {
   return page.evaluate(() => {
     const { murmuration } = window as unknown as { murmuration: Murmuration };
-    const { data, active, log, ...tab } = murmuration.snapshot();
+    const { data, active, log, batches, ...tab } = murmuration.snapshot();
     const { self, finished, history, digests, totals, server, device } = tab;
     const error = log.filter((line) => line.level === 'error').at(-1)?.text ?? 'it was paused';
     return {
       ...{ self, finished, history, digests, totals, server, device },
       samples: data.summary?.training ?? 0,
       problem: active ? null : error,
+      missing: batches.flatMap(({ own }) => own).filter((chunk) => chunk !== 'held').length,
+      warnings: log.filter((line) => line.level === 'warn').map((line) => line.text),
     };
   });
 }

@@ -1,4 +1,5 @@
 export { startParticipant, type Participant } from './participant.ts';
+export { SwarmDriver } from './swarm-driver.ts';
 export {
   initialState,
   type AppState,

@@ -33,7 +33,8 @@ export class Participant {
 
   async start(): Promise<void> {
     if (typeof RTCPeerConnection === 'undefined') {
-      this.#stop('This browser has no WebRTC, or it is switched off: tabs cannot connect.'); return;
+      this.#stop('This browser has no WebRTC, or it is switched off: tabs cannot connect.');
+      return;
     }
     const { identity, temporary } = await openIdentity();
     this.#identity = identity;

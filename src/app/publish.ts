@@ -14,7 +14,7 @@ export function publish(
   rounds: RoundDriver,
   link: CoordinatorLink,
 ): void {
-  const { peers, batches, totals } = swarm.snapshot();
+  const { peers, batches, totals, strikes } = swarm.snapshot();
   const { step } = rounds.snapshot();
   const state = store.getState();
 
@@ -25,7 +25,7 @@ export function publish(
       id,
       connected: peer?.handshaken === true,
       ...total,
-      strikes: peer?.strikes ?? 0,
+      strikes: strikes.get(id) ?? 0,
       requests: peer?.requests ?? 0,
       queued: peer?.queued ?? 0,
     };

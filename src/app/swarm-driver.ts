@@ -28,8 +28,6 @@ export class SwarmDriver {
   readonly #engine: SwarmEngine;
   readonly #links: PeerLinks;
   readonly #alarm = new Alarm(() => this.#handle({ type: 'tick' }));
-  /** Sums over all connections there have been; payload bytes and chunks. */
-  readonly #past = new Map<PeerId, PeerTotals>();
   readonly counters = { resumed: 0, seeded: 0, seededBytes: 0 };
 
   constructor(options: SwarmDriverOptions) {
@@ -46,10 +44,7 @@ export class SwarmDriver {
     this.#links = new PeerLinks(self, iceServers, {
       signal: options.signal,
       connected: (peer) => this.#handle({ type: 'connected', peer }),
-      disconnected: (peer) => {
-        this.#remember(peer);
-        this.#handle({ type: 'disconnected', peer });
-      },
+      disconnected: (peer) => this.#handle({ type: 'disconnected', peer }),
       message: (peer, message) => this.#handle({ type: 'message', peer, message }),
       malformed: (peer, reason) => this.#handle({ type: 'malformed', peer, reason }),
       buffered: (peer, bytes) => this.#handle({ type: 'buffered', peer, bytes }),
@@ -87,12 +82,9 @@ export class SwarmDriver {
     this.#links.closeAll();
   }
 
-  /** Connections with their totals over all sessions, and batches. */
+  /** Connections, totals and batches, for the dashboard. */
   snapshot() {
-    const { peers, batches } = this.#engine.snapshot();
-    const totals = new Map(this.#past);
-    for (const peer of peers) totals.set(peer.id, addTotals(this.#past.get(peer.id), peer));
-    return { peers, batches, totals };
+    return this.#engine.snapshot();
   }
 
   #handle(event: SwarmEvent): void {
@@ -108,7 +100,6 @@ export class SwarmDriver {
         this.#links.send(effect.peer, effect.message);
         break;
       case 'close':
-        this.#remember(effect.peer);
         this.#links.close(effect.peer);
         break;
       case 'store':
@@ -156,26 +147,4 @@ export class SwarmDriver {
   #guard(work: Promise<void>): void {
     work.catch((thrown: unknown) => this.#options.onLog('error', String(thrown)));
   }
-
-  /** Keeps a connection's totals when it ends. */
-  #remember(id: PeerId): void {
-    const peer = this.#engine.snapshot().peers.find((each) => each.id === id);
-    if (peer) this.#past.set(id, addTotals(this.#past.get(id), peer));
-  }
-}
-
-export interface PeerTotals {
-  readonly uploaded: number;
-  readonly downloaded: number;
-  readonly verified: number;
-  readonly rejected: number;
-}
-
-function addTotals(past: PeerTotals | undefined, current: PeerTotals): PeerTotals {
-  return {
-    uploaded: (past?.uploaded ?? 0) + current.uploaded,
-    downloaded: (past?.downloaded ?? 0) + current.downloaded,
-    verified: (past?.verified ?? 0) + current.verified,
-    rejected: (past?.rejected ?? 0) + current.rejected,
-  };
 }

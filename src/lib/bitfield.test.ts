@@ -35,7 +35,7 @@ describe('bitfield', () => {
         fc.pre(spare > 0);
         const bytes = fieldOf(wanted).toBytes();
         const last = bytes.length - 1;
-        bytes[last] = (bytes[last] ?? 0) | (1 << choice % spare);
+        bytes[last] = (bytes[last] ?? 0) | (1 << (choice % spare));
         expect(Bitfield.fromBytes(bytes, wanted.length)).toBeNull();
       }),
     );

@@ -6,7 +6,7 @@ import { chunkBytes, decodeHeader, headerId } from '../vds/index.ts';
 import { BatchState } from './batch-state.ts';
 import { Download } from './download.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
-import { PeerState } from './peer-state.ts';
+import { PeerState, type PeerTotals } from './peer-state.ts';
 import { pickChunk } from './picker.ts';
 
 /** How patient the engine is, in ms. */
@@ -50,6 +50,7 @@ export class SwarmEngine {
   readonly #batches = new Map<HeaderId, BatchState>();
   readonly #peers = new Map<PeerId, PeerState>();
   readonly #strikes = new Map<PeerId, number>();
+  readonly #totals = new Map<PeerId, PeerTotals>();
   /** Chunks asked of the coordinator. */
   readonly #seeding = new Set<ChunkKey>();
   #neighbours: readonly PeerId[] = [];
@@ -128,12 +129,12 @@ export class SwarmEngine {
       peers: [...this.#peers.values()].map((peer) => ({
         id: peer.id,
         handshaken: peer.handshaken,
-        ...peer.totals,
-        strikes: this.#strikes.get(peer.id) ?? 0,
         requests: peer.outstanding,
         queued: peer.queue.length,
         holds: (header: HeaderId) => peer.bitsOf(header),
       })),
+      totals: this.#totals as ReadonlyMap<PeerId, Readonly<PeerTotals>>,
+      strikes: this.#strikes as ReadonlyMap<PeerId, number>,
       batches: [...this.#batches.values()].map(({ header, held, pending }) => ({
         header,
         held,
@@ -147,7 +148,7 @@ export class SwarmEngine {
       this.#effects.push({ type: 'close', peer: id, reason: 'banned for this round' });
       return;
     }
-    this.#peers.set(id, new PeerState(id));
+    this.#peers.set(id, new PeerState(id, this.#totalsOf(id)));
     const { task, self, membership, client } = this.#options;
     this.#send(id, {
       type: 'handshake',
@@ -168,6 +169,17 @@ export class SwarmEngine {
       this.#batches.get(header.id)?.pending.delete(index);
     }
     this.#peers.delete(id);
+  }
+
+  /** Kept over reconnections, for as many peers as a few fillings of the task. */
+  #totalsOf(id: PeerId): PeerTotals {
+    const known = this.#totals.get(id);
+    if (known) return known;
+    const [oldest] = this.#totals.keys();
+    if (this.#totals.size >= 4 * limits.members && oldest) this.#totals.delete(oldest);
+    const totals = { uploaded: 0, downloaded: 0, verified: 0, rejected: 0 };
+    this.#totals.set(id, totals);
+    return totals;
   }
 
   #close(id: PeerId, reason: string) {
@@ -217,18 +229,31 @@ export class SwarmEngine {
 
   #handshake(peer: PeerState, message: Extract<PeerMessage, { type: 'handshake' }>) {
     const { self, task, ownerKey } = this.#options;
-    if (peer.handshaken) { this.#close(peer.id, 'second handshake'); return; }
-    if (message.version !== protocolVersion) {
-      this.#close(
-        peer.id,
-        `protocol version ${message.version}, ours is ${protocolVersion}`,
-      ); return;
+    if (peer.handshaken) {
+      this.#close(peer.id, 'second handshake');
+      return;
     }
-    if (message.task !== task) { this.#close(peer.id, 'another task'); return; }
-    if (message.peer === self) { this.#close(peer.id, 'our own id'); return; }
-    if (message.peer !== peer.id) { this.#close(peer.id, 'another id than introduced'); return; }
+    if (message.version !== protocolVersion) {
+      this.#close(peer.id, `protocol version ${message.version}, ours is ${protocolVersion}`);
+      return;
+    }
+    if (message.task !== task) {
+      this.#close(peer.id, 'another task');
+      return;
+    }
+    if (message.peer === self) {
+      this.#close(peer.id, 'our own id');
+      return;
+    }
+    if (message.peer !== peer.id) {
+      this.#close(peer.id, 'another id than introduced');
+      return;
+    }
     const membership = verifyMembership(message.membership, { task, peer: peer.id, ownerKey });
-    if (!membership.ok) { this.#close(peer.id, membership.error); return; }
+    if (!membership.ok) {
+      this.#close(peer.id, membership.error);
+      return;
+    }
     peer.handshaken = true;
     peer.blockBytes = Math.min(limits.blockBytes, message.maxFrame - envelopeBytes);
     peer.requestQueue = message.requestQueue;
@@ -244,17 +269,29 @@ export class SwarmEngine {
   }
 
   #announced(peer: PeerState, message: Extract<PeerMessage, { type: 'header' }>) {
-    if (message.batch !== peer.nextAnnounced) { this.#close(peer.id, 'header out of order'); return; }
+    if (message.batch !== peer.nextAnnounced) {
+      this.#close(peer.id, 'header out of order');
+      return;
+    }
     const id = headerId(message.signed.header);
     let columns = this.#batches.get(id)?.header.columns.length;
     if (columns === undefined) {
       // Not (yet) a batch of ours: the coordinator's manifest will bring it verified, or never.
       const decoded = decodeHeader(message.signed.header);
-      if (!decoded.ok) { this.#close(peer.id, decoded.error); return; }
-      if (decoded.value.task !== this.#options.task) { this.#close(peer.id, 'another task'); return; }
+      if (!decoded.ok) {
+        this.#close(peer.id, decoded.error);
+        return;
+      }
+      if (decoded.value.task !== this.#options.task) {
+        this.#close(peer.id, 'another task');
+        return;
+      }
       columns = decoded.value.columns.length;
     }
-    if (peer.bitsOf(id) !== null) { this.#close(peer.id, 'header announced twice'); return; }
+    if (peer.bitsOf(id) !== null) {
+      this.#close(peer.id, 'header announced twice');
+      return;
+    }
     peer.nextAnnounced++;
     peer.announced.set(message.batch, { header: id, columns, bits: null });
     const unknown = [...peer.announced].filter(([, { header }]) => !this.#batches.has(header));
@@ -264,7 +301,10 @@ export class SwarmEngine {
   #bitfield(peer: PeerState, message: Extract<PeerMessage, { type: 'bitfield' }>) {
     const batch = this.#theirs(peer, message.batch);
     if (!batch) return;
-    if (batch.bits !== null) { this.#close(peer.id, 'second bitfield'); return; }
+    if (batch.bits !== null) {
+      this.#close(peer.id, 'second bitfield');
+      return;
+    }
     batch.bits = Bitfield.fromBytes(message.bits, batch.columns);
     if (batch.bits === null) this.#close(peer.id, 'bitfield of a wrong length or with spare bits');
   }
@@ -272,10 +312,15 @@ export class SwarmEngine {
   #have(peer: PeerState, message: Extract<PeerMessage, { type: 'have' }>) {
     const batch = this.#theirs(peer, message.batch);
     if (!batch) return;
-    if (batch.bits === null) { this.#close(peer.id, 'have before the bitfield'); return; }
+    if (batch.bits === null) {
+      this.#close(peer.id, 'have before the bitfield');
+      return;
+    }
     for (const index of message.indices) {
-      if (index >= batch.columns)
-        { this.#close(peer.id, `have of chunk ${index}: out of range`); return; }
+      if (index >= batch.columns) {
+        this.#close(peer.id, `have of chunk ${index}: out of range`);
+        return;
+      }
       batch.bits.set(index);
     }
   }
@@ -295,7 +340,8 @@ export class SwarmEngine {
       return;
     }
     if (length > limits.blockBytes || offset + length > chunkBytes(batch.header, index)) {
-      this.#close(peer.id, 'request out of range'); return;
+      this.#close(peer.id, 'request out of range');
+      return;
     }
     if (peer.queue.length >= limits.queuedRequests) {
       this.#send(peer.id, { ...message, type: 'reject' });
@@ -391,8 +437,7 @@ export class SwarmEngine {
 
   #stored({ header, index, from }: Extract<SwarmEvent, { type: 'stored' }>, now: number) {
     this.#seeding.delete(chunkKey(header, index));
-    const source = from === null ? undefined : this.#peers.get(from);
-    if (source) source.totals.verified++;
+    if (from !== null) this.#totalsOf(from).verified++;
     const batch = this.#batches.get(header);
     if (!batch) return;
     batch.pending.delete(index);
@@ -416,10 +461,10 @@ export class SwarmEngine {
     this.#strikes.set(from, strikes);
     const what = `chunk ${index} of ${shortId(header)}`;
     this.#log('warn', from, `sent a bad ${what}: ${reason} (strike ${strikes})`);
-    const peer = this.#peers.get(from);
-    if (!peer) return;
-    peer.totals.rejected++;
-    if (strikes >= limits.strikes) this.#close(from, `${strikes} bad chunks`);
+    this.#totalsOf(from).rejected++;
+    if (strikes >= limits.strikes && this.#peers.has(from)) {
+      this.#close(from, `${strikes} bad chunks`);
+    }
   }
 
   #seeded({ header, index, payload }: Extract<SwarmEvent, { type: 'seeded' }>) {

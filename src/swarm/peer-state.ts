@@ -3,6 +3,14 @@ import { limits } from '../protocol/index.ts';
 import type { Download } from './download.ts';
 import type { Block } from './events.ts';
 
+/** What went between us and a peer: payload bytes, and chunks that it sent. */
+export interface PeerTotals {
+  uploaded: number;
+  downloaded: number;
+  verified: number;
+  rejected: number;
+}
+
 /** A batch as the other side announced it. */
 interface Announced {
   readonly header: HeaderId;
@@ -37,11 +45,12 @@ export class PeerState {
   reading = 0;
   /** bytes in its channel's buffer. */
   buffered = 0;
-  /** Since the connection, payload bytes and chunks. */
-  readonly totals = { uploaded: 0, downloaded: 0, verified: 0, rejected: 0 };
+  /** Over all connections with it. */
+  readonly totals: PeerTotals;
 
-  constructor(id: PeerId) {
+  constructor(id: PeerId, totals: PeerTotals) {
     this.id = id;
+    this.totals = totals;
   }
 
   /** What it holds of a batch, as far as it said so. */

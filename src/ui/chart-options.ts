@@ -44,7 +44,7 @@ export function chartOptions(
   const rounds = spec.x === 'round';
   return {
     ...size,
-    padding: [8, 12, 0, 0],
+    padding: [8, rounds ? 16 : 28, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

@@ -24,7 +24,12 @@ export function ChunksCard() {
             <span role="columnheader" className="mm-number">
               Held
             </span>
-            <span role="columnheader">Neighbours</span>
+            <span
+              role="columnheader"
+              title="As far as they have told: nobody announces what we hold"
+            >
+              Neighbours
+            </span>
           </div>
           {rows.map((batch) => (
             <Row key={batch.header} batch={batch} you={batch.author === self} />
@@ -67,9 +72,7 @@ const Row = memo(
         <span role="cell" className="mm-number" data-full={held === chunks}>
           {held}/{chunks}
         </span>
-        <span role="cell">
-          <HolderBars heldBy={heldBy} chunks={chunks} />
-        </span>
+        <span role="cell">{!you && <HolderBars heldBy={heldBy} chunks={chunks} />}</span>
       </div>
     );
   },

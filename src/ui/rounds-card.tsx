@@ -3,7 +3,7 @@ import { IconCheck, IconX } from '@tabler/icons-react';
 import { memo, useState } from 'react';
 import { bytesToHex } from '../lib/index.ts';
 import type { RoundRecord } from '../protocol/index.ts';
-import { decimal, duration } from './format.ts';
+import { count, decimal, duration } from './format.ts';
 import { Empty, SectionCard } from './section-card.tsx';
 import { useApp } from './use-app.ts';
 import { scoreOf, type Score } from './words.ts';
@@ -26,7 +26,7 @@ export function RoundsCard() {
     <SectionCard
       title="Rounds"
       filling
-      aside={<span className="mm-aside">{history.length} closed</span>}
+      aside={<span className="mm-aside">{count(history.length)} closed</span>}
     >
       {history.length === 0 ? (
         <Empty>No round has been closed yet.</Empty>

@@ -45,7 +45,7 @@ function RoundNumber({ rounds }: { readonly rounds: number }) {
         {round}
       </span>
       <span className="mm-round-of">of {rounds}</span>
-      {attempt > 0 && <span className="mm-round-attempt">attempt {attempt + 1}</span>}
+      {attempt > 1 && <span className="mm-round-attempt">attempt {attempt}</span>}
     </p>
   );
 }

@@ -1,0 +1,73 @@
+import type { Page } from '@playwright/test';
+import { createServer } from 'vite';
+import { launchBrowser } from '../scripts/browser.ts';
+import type { BenchResult } from './main.ts';
+
+/** bytes of payload that go from one tab to the other */
+const payloadBytes = 16 * 2 ** 20;
+const repeats = 3;
+
+/**
+ * Payload that one tab gets of another through everything that the app does with it: the swarm
+ * engine, the codec, simple-peer, verification and IndexedDB on both sides. The baseline is a
+ * bare RTCDataChannel between the same two tabs, in messages of 64 KiB that are only counted.
+ */
+export async function channel(): Promise<BenchResult> {
+  const server = await createServer({
+    configFile: 'vite.config.ts',
+    logLevel: 'error',
+    server: { port: 0, host: 'localhost', proxy: {} },
+  });
+  await server.listen();
+  const browser = await launchBrowser();
+  try {
+    const url = server.resolvedUrls?.local[0] ?? '';
+    const [seed, leecher] = [await open(), await open()];
+    async function open(): Promise<Page> {
+      const page = await (await browser.newContext()).newPage();
+      page.on('pageerror', (error) => console.error(error.message));
+      await page.goto(`${url}bench/pages/channel.html`);
+      await page.waitForFunction(() => 'bench' in window);
+      return page;
+    }
+    // The bench carries the signaling between the two pages itself.
+    for (const [from, to] of [
+      [seed, leecher],
+      [leecher, seed],
+    ] as const) {
+      // prettier-ignore
+      await from.exposeFunction('relay', (message: unknown) =>
+        to.evaluate((relayed) => window.bench.relayed(relayed), message),
+      );
+    }
+    const rates = { bare: 0, swarm: 0 };
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      rates.bare = Math.max(rates.bare, await run('bare'));
+      rates.swarm = Math.max(rates.swarm, await run('swarm'));
+      console.error(`run ${repeat + 1} of ${repeats}: best so far`, rates);
+    }
+    async function run(what: 'bare' | 'swarm'): Promise<number> {
+      await seed.evaluate(([kind, bytes]) => window.bench.serve(kind, bytes), [what, payloadBytes] as const); // prettier-ignore
+      const ms = await leecher.evaluate(([kind, bytes]) => window.bench.fetch(kind, bytes), [what, payloadBytes] as const); // prettier-ignore
+      return payloadBytes / 2 ** 20 / (ms / 1000);
+    }
+    return {
+      ratios: { payloadVsBareChannel: rates.swarm / rates.bare },
+      values: { bareMibPerSecond: rates.bare, swarmMibPerSecond: rates.swarm },
+    };
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+declare global {
+  interface Window {
+    bench: {
+      relayed(message: unknown): void;
+      serve(kind: 'bare' | 'swarm', bytes: number): Promise<void>;
+      /** ms from the first request until all is there */
+      fetch(kind: 'bare' | 'swarm', bytes: number): Promise<number>;
+    };
+  }
+}

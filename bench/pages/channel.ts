@@ -1,0 +1,174 @@
+import { startStorage } from '../../src/adapters/index.ts';
+import { SwarmDriver } from '../../src/app/index.ts';
+import { identityOf, sha256 } from '../../src/crypto/index.ts';
+import { at, seededRandom, utf8ToBytes, type TaskId } from '../../src/lib/index.ts';
+import { signMembership, type TaskDescription } from '../../src/protocol/index.ts';
+import { admitHeader, cutBatch, signHeader, verifyHeader, type VerifiedHeader } from '../../src/vds/index.ts'; // prettier-ignore
+
+declare function relay(message: unknown): Promise<void>;
+
+const owner = identityOf(sha256(utf8ToBytes('bench owner')));
+const task = 'be'.repeat(16) as TaskId;
+/** bytes of a message on the bare channel */
+const bareMessage = 65_536;
+
+type Relayed =
+  | { readonly kind: 'bare'; readonly data: string }
+  | {
+      readonly kind: 'swarm';
+      readonly from: string;
+      readonly session: number;
+      readonly data: string;
+    };
+
+let onBare: (data: string) => void = () => undefined;
+let onSwarm: (message: Extract<Relayed, { kind: 'swarm' }>) => void = () => undefined;
+let runs = 0;
+
+/** Both pages make the same batch of the same bytes; only the seed stores its chunks. */
+function makeBatch(bytes: number, round: number) {
+  const random = seededRandom(round);
+  const lanes = new Uint8Array(bytes);
+  new Uint32Array(lanes.buffer).forEach((_, i, words) => (words[i] = random.uint32()));
+  const { header, payloads } = cutBatch(
+    { task, round, kind: 'model', author: owner.id, scalars: 1024, lanes: 'bytes' },
+    lanes,
+    null,
+  );
+  const signed = admitHeader(signHeader(header, owner), owner);
+  const verified = verifyHeader(signed, { task, ownerKey: owner.id, admitted: true });
+  if (!verified.ok) throw new Error(verified.error);
+  return { header: verified.value, payloads };
+}
+
+async function startSwarm(
+  name: string,
+  other: string,
+  batch: ReturnType<typeof makeBatch>,
+  seeding: boolean,
+  onStored: () => void,
+) {
+  const identity = identityOf(sha256(utf8ToBytes(name)));
+  const storage = startStorage();
+  await storage.open(`bench-${name}`, () => undefined);
+  const swarm = new SwarmDriver({
+    self: identity.id,
+    task,
+    description: { ownerKey: owner.id, exchange: { mode: 'gossip', topology: 'mesh', scalars: 1024 } } as TaskDescription, // prettier-ignore
+    membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
+    iceServers: [],
+    storage,
+    signal: (_to, session, data) => void relay({ kind: 'swarm', from: identity.id, session, data }),
+    onStored,
+    onLog: (level, text) => console.error(level, text),
+  });
+  onSwarm = ({ from, session, data }) => swarm.signal(from as typeof identity.id, session, data);
+  const header: VerifiedHeader = batch.header;
+  await storage.add(header);
+  if (seeding) {
+    await Promise.all(batch.payloads.map((payload, i) => storage.accept(header.id, i, new Uint8Array(payload)))); // prettier-ignore
+  }
+  await swarm.add(header);
+  return { swarm, join: () => swarm.setMembers([identityOf(sha256(utf8ToBytes(other))).id]) };
+}
+
+function connectBare(initiator: boolean): Promise<RTCDataChannel> {
+  const peer = new RTCPeerConnection();
+  const send = (message: unknown) => void relay({ kind: 'bare', data: JSON.stringify(message) });
+  peer.onicecandidate = ({ candidate }) => {
+    if (candidate) send({ candidate });
+  };
+  const queue: RTCIceCandidateInit[] = [];
+  onBare = (data) => {
+    void (async () => {
+      const { candidate, description } = JSON.parse(data) as { candidate?: RTCIceCandidateInit; description?: RTCSessionDescriptionInit }; // prettier-ignore
+      if (candidate) {
+        if (peer.remoteDescription) await peer.addIceCandidate(candidate);
+        else queue.push(candidate);
+      }
+      if (!description) return;
+      await peer.setRemoteDescription(description);
+      for (const each of queue.splice(0)) await peer.addIceCandidate(each);
+      if (description.type !== 'offer') return;
+      await peer.setLocalDescription();
+      send({ description: peer.localDescription });
+    })();
+  };
+  return new Promise((resolve) => {
+    if (!initiator) {
+      peer.ondatachannel = ({ channel }) => resolve(channel);
+      return;
+    }
+    const channel = peer.createDataChannel('bare');
+    channel.onopen = () => resolve(channel);
+    void peer.setLocalDescription().then(() => send({ description: peer.localDescription }));
+  });
+}
+
+/** Sends on request, as fast as the channel drains. */
+function serveBare(channel: RTCDataChannel, bytes: number): void {
+  channel.binaryType = 'arraybuffer';
+  channel.bufferedAmountLowThreshold = 262_144;
+  channel.onmessage = () => {
+    let left = bytes;
+    const message = new Uint8Array(bareMessage);
+    const pump = () => {
+      while (left > 0 && channel.bufferedAmount < 1_048_576) {
+        channel.send(message);
+        left -= bareMessage;
+      }
+    };
+    channel.onbufferedamountlow = pump;
+    pump();
+  };
+}
+
+async function fetchBare(bytes: number): Promise<number> {
+  const channel = await connectBare(true);
+  channel.binaryType = 'arraybuffer';
+  let received = 0;
+  const started = performance.now();
+  await new Promise<void>((resolve) => {
+    channel.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      received += data.byteLength;
+      if (received >= bytes) resolve();
+    };
+    channel.send(new Uint8Array(1));
+  });
+  channel.close();
+  return performance.now() - started;
+}
+
+window.bench = {
+  relayed(message) {
+    const relayed = message as Relayed;
+    if (relayed.kind === 'bare') onBare(relayed.data);
+    else onSwarm(relayed);
+  },
+  async serve(kind, bytes) {
+    if (kind === 'bare') {
+      void connectBare(false).then((channel) => serveBare(channel, bytes));
+      return;
+    }
+    const run = ++runs;
+    const { join } = await startSwarm(`seed ${run}`, `leecher ${run}`, makeBatch(bytes, run), true, () => undefined); // prettier-ignore
+    join();
+  },
+  async fetch(kind, bytes) {
+    if (kind === 'bare') return fetchBare(bytes);
+    const run = ++runs;
+    const batch = makeBatch(bytes, run);
+    let missing = batch.payloads.length;
+    let firstAt = 0;
+    let done: () => void = () => undefined;
+    const complete = new Promise<void>((resolve) => (done = resolve));
+    const { join } = await startSwarm(`leecher ${run}`, `seed ${run}`, batch, false, () => {
+      if (missing === batch.payloads.length) firstAt = performance.now();
+      if (--missing === 0) done();
+    });
+    at(batch.payloads, 0);
+    join();
+    await complete;
+    return performance.now() - firstAt;
+  },
+};

@@ -1,0 +1,86 @@
+import { gzipSync } from 'node:zlib';
+import { expect, selfId, test } from './swarm.ts';
+
+test('a tab that is alone is told to open another one', async ({ coordinate, openTab }) => {
+  const { url } = await coordinate();
+  const tab = await openTab(url);
+  await expect(tab.getByTestId('invite')).toBeVisible();
+  const second = tab.waitForEvent('popup');
+  await tab.getByTestId('invite').getByRole('link').or(tab.getByTestId('invite').getByRole('button')).first().click(); // prettier-ignore
+  const other = await second;
+  await expect(other.getByTestId('self-id')).toBeVisible();
+  await expect(tab.getByTestId('member-row')).toHaveCount(2);
+  expect(await selfId(other)).not.toBe(await selfId(tab));
+});
+
+test('a lost coordinator is said, and the tab is back by itself when it is', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate();
+  const tab = await openTab(url);
+  await expect(tab.getByTestId('connection')).toHaveText(/online/i);
+  await tab.context().setOffline(true);
+  await tab.evaluate(() => dispatchEvent(new Event('offline')));
+  await tab.context().setOffline(false);
+  await expect(tab.getByTestId('connection')).toHaveText(/online/i);
+});
+
+test('a link to a task that the coordinator does not have says so', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate();
+  const tab = await openTab(`${url}#/task/${'ab'.repeat(16)}`);
+  await expect(tab.getByTestId('stopped')).toContainText('does not have the task');
+});
+
+test('a browser without WebRTC is told so', async ({ browser, coordinate, openTab }) => {
+  const { url } = await coordinate();
+  const context = await browser.newContext();
+  await context.addInitScript(() => Reflect.deleteProperty(window, 'RTCPeerConnection'));
+  const tab = await openTab(url, context);
+  await expect(tab.getByTestId('stopped')).toContainText('WebRTC');
+});
+
+test('without IndexedDB the tab goes on from memory and says so', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate();
+  const contexts = [await browser.newContext(), await browser.newContext()];
+  for (const context of contexts) {
+    await context.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('denied', 'SecurityError');
+      };
+    });
+  }
+  const tabs = await Promise.all(contexts.map((context) => openTab(url, context)));
+  for (const tab of tabs) {
+    await expect(tab.getByTestId('notice').first()).toBeVisible();
+    await expect(tab.getByTestId('finished')).toBeVisible();
+  }
+});
+
+test('the page is isolated, and its first JavaScript is below 350 kB gzipped', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate({ minimum: 2 });
+  const tab = await openTab(url);
+  expect(await tab.evaluate(() => crossOriginIsolated)).toBe(true);
+  const scripts = await tab.evaluate(() => {
+    const modules = [...document.querySelectorAll<HTMLScriptElement>('script[src]')];
+    const preloads = [...document.querySelectorAll<HTMLLinkElement>('link[rel=modulepreload]')];
+    return [...modules.map((each) => each.src), ...preloads.map((each) => each.href)];
+  });
+  expect(scripts.length).toBeGreaterThan(0);
+  let bytes = 0;
+  for (const script of scripts) {
+    const response = await tab.request.get(script);
+    bytes += gzipSync(await response.body()).length;
+  }
+  expect(bytes).toBeLessThan(350_000);
+});

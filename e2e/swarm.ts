@@ -1,0 +1,79 @@
+import { test as base, type BrowserContext, type Page } from '@playwright/test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readConfig } from '../signaling/config.ts';
+import { digitsTask, type TaskSettings } from '../signaling/default-task.ts';
+import { startCoordinator, type Coordinator } from '../signaling/server.ts';
+
+/** Settings of a test's task, over a small digits task. */
+export interface SwarmSettings extends Partial<TaskSettings> {
+  readonly minimum?: number;
+}
+
+interface Fixtures {
+  /** Starts a coordinator on a free port; it is stopped after the test. */
+  readonly coordinate: (settings?: SwarmSettings) => Promise<Coordinator>;
+  /** Opens a tab in a context of its own, or in the one that is given. */
+  readonly openTab: (url: string, context?: BrowserContext) => Promise<Page>;
+}
+
+/** Tests of real tabs on a real coordinator. A page error fails the test. */
+export const test = base.extend<Fixtures>({
+  coordinate: async ({}, use) => {
+    const running: Coordinator[] = [];
+    const folders: string[] = [];
+    await use(async ({ minimum = 2, ...settings } = {}) => {
+      const config = readConfig({
+        PORT: '0',
+        MURMURATION_LOG_LEVEL: 'error',
+        MURMURATION_MINIMUM_MEMBERS: String(minimum),
+        MURMURATION_ROUNDS: '2',
+        MURMURATION_LOCAL_EPOCHS: '1',
+        MURMURATION_SAMPLES_PER_MEMBER: '300',
+      });
+      const dataFolder = await mkdtemp(join(tmpdir(), 'murmuration-test-'));
+      folders.push(dataFolder);
+      const task = { ...digitsTask(config), ...settings };
+      const coordinator = await startCoordinator(
+        { ...config, dataFolder },
+        { folder: 'dist', task },
+      );
+      running.push(coordinator);
+      return coordinator;
+    });
+    for (const coordinator of running) await coordinator.close();
+    for (const folder of folders) await rm(folder, { recursive: true, force: true });
+  },
+
+  openTab: async ({ browser }, use) => {
+    const contexts = new Set<BrowserContext>();
+    const errors: string[] = [];
+    await use(async (url, given) => {
+      const context = given ?? (await browser.newContext());
+      contexts.add(context);
+      const page = await context.newPage();
+      page.on('pageerror', (error) => errors.push(error.message));
+      await page.goto(url);
+      return page;
+    });
+    for (const context of contexts) await context.close();
+    if (errors.length > 0) throw new Error(`errors on a page: ${errors.join('; ')}`);
+  },
+});
+
+export { expect } from '@playwright/test';
+
+/** The full id of the tab's member. */
+export async function selfId(page: Page): Promise<string> {
+  const id = await page.getByTestId('self-id').getAttribute('data-id');
+  if (id === null) throw new Error('the tab has no identity yet');
+  return id;
+}
+
+/** Waits for the row of a closed round; the digest of its model. */
+export async function closedRound(page: Page, round: number): Promise<string> {
+  const row = page.locator(`[data-testid=history-row][data-round="${round}"]`);
+  await row.waitFor();
+  return (await row.getAttribute('data-digest')) ?? '';
+}

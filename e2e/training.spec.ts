@@ -1,0 +1,120 @@
+import { tabSnapshot } from '../scripts/tab-snapshot.ts';
+import { closedRound, expect, selfId, test } from './swarm.ts';
+
+test('four contexts train two rounds and arrive at equal models, most bytes peer to peer', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url, traffic } = await coordinate({ minimum: 4 });
+  const tabs = await Promise.all([1, 2, 3, 4].map(() => openTab(url)));
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  const digests = await Promise.all(tabs.map((tab) => closedRound(tab, 2)));
+  expect(new Set(digests).size).toBe(1);
+  const states = await Promise.all(tabs.map(tabSnapshot));
+  for (const state of states) {
+    expect(state.digests[2]).toBe(digests[0]);
+    expect(state.totals.rejected).toBe(0);
+    expect(state.totals.verified).toBeGreaterThan(0);
+  }
+  const fromPeers = states.reduce((sum, state) => sum + state.totals.downloaded, 0);
+  expect(fromPeers).toBeGreaterThan(traffic.bytesOut + traffic.bytesIn);
+});
+
+test('two tabs of one context have identities and stores of their own, and both take part', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url, room } = await coordinate();
+  const context = await browser.newContext();
+  const one = await openTab(url, context);
+  const other = await openTab(url, context);
+  for (const tab of [one, other]) await expect(tab.getByTestId('finished')).toBeVisible();
+  const ids = [await selfId(one), await selfId(other)];
+  expect(ids[0]).not.toBe(ids[1]);
+  const authors = room.snapshot().history.map((record) => [...record.authors].sort());
+  expect(authors).toEqual([[...ids].sort(), [...ids].sort()]);
+  const databases = await one.evaluate(async () =>
+    (await indexedDB.databases()).map((d) => d.name),
+  );
+  for (const id of ids) expect(databases).toContain(`murmuration-${id.slice(0, 16)}`);
+});
+
+test('a tab closed in mid-round does not hold up the others', async ({ coordinate, openTab }) => {
+  const { url, room } = await coordinate({
+    minimum: 3,
+    rounds: 1,
+    // Long enough that the tab closes while it trains.
+    data: digits(2000),
+  });
+  const tabs = await Promise.all([1, 2, 3].map(() => openTab(url)));
+  const [leaver, ...others] = tabs;
+  if (!leaver) throw new Error('no tab');
+  await expect(leaver.getByTestId('step')).toHaveAttribute('data-step', 'training');
+  const gone = await selfId(leaver);
+  await leaver.close();
+  for (const tab of others) await expect(tab.getByTestId('finished')).toBeVisible();
+  expect(room.snapshot().history[0]?.authors).toHaveLength(2);
+  expect(room.snapshot().history[0]?.authors).not.toContain(gone);
+});
+
+test('a reload resumes the same identity and fetches no chunk again', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate({ rounds: 1 });
+  const [tab, other] = [await openTab(url), await openTab(url)];
+  for (const each of [tab, other]) await expect(each.getByTestId('finished')).toBeVisible();
+  await expect.poll(async () => (await tabSnapshot(tab)).missing).toBe(0);
+  const before = await selfId(tab);
+  await tab.reload();
+  await expect(tab.getByTestId('finished')).toBeVisible();
+  expect(await selfId(tab)).toBe(before);
+  await expect.poll(async () => (await tabSnapshot(tab)).totals.resumed).toBeGreaterThan(0);
+  const { totals, missing } = await tabSnapshot(tab);
+  expect(missing).toBe(0);
+  expect(totals).toMatchObject({ downloaded: 0, seeded: 0 });
+});
+
+test('a reload in the middle of the exchange takes part with the chunks it had', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url, room } = await coordinate({ minimum: 3, rounds: 1 });
+  const tabs = await Promise.all([1, 2, 3].map(() => openTab(url)));
+  const [tab] = tabs;
+  if (!tab) throw new Error('no tab');
+  await expect.poll(() => room.snapshot().phase).toBe('exchanging');
+  await tab.reload();
+  for (const each of tabs) await expect(each.getByTestId('finished')).toBeVisible();
+  expect(room.snapshot().history[0]?.authors).toHaveLength(3);
+});
+
+test('a duplicated tab gets an identity of its own', async ({ browser, coordinate, openTab }) => {
+  const { url } = await coordinate();
+  const context = await browser.newContext();
+  const tab = await openTab(url, context);
+  const id = await selfId(tab);
+  const session = await tab.evaluate(() => sessionStorage.getItem('murmuration-identity'));
+  expect(session).toBe(id);
+  // What duplicating does: a new tab that starts with a copy of the session's storage.
+  await context.addInitScript((copied) => {
+    if (copied !== null) sessionStorage.setItem('murmuration-identity', copied);
+  }, session);
+  const copy = await openTab(url, context);
+  await expect(copy.getByTestId('connection')).toHaveText(/online/i);
+  expect(await selfId(copy)).not.toBe(id);
+  await expect(tab.getByTestId('connection')).toHaveText(/online/i);
+});
+
+/** The digits task's data with another number of samples. */
+function digits(samplesPerMember: number) {
+  return {
+    kind: 'image' as const,
+    width: 28,
+    height: 28,
+    channels: 1 as const,
+    classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    builtIn: { generator: 'digits' as const, seed: 1, samplesPerMember, alpha: null },
+  };
+}
