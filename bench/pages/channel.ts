@@ -1,7 +1,8 @@
+import { proxy } from 'comlink';
 import { startStorage } from '../../src/adapters/index.ts';
 import { SwarmDriver } from '../../src/app/index.ts';
 import { identityOf, sha256 } from '../../src/crypto/index.ts';
-import { at, seededRandom, utf8ToBytes, type TaskId } from '../../src/lib/index.ts';
+import { seededRandom, utf8ToBytes, type TaskId } from '../../src/lib/index.ts';
 import { signMembership, type TaskDescription } from '../../src/protocol/index.ts';
 import { admitHeader, cutBatch, signHeader, verifyHeader, type VerifiedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 
@@ -9,8 +10,6 @@ declare function relay(message: unknown): Promise<void>;
 
 const owner = identityOf(sha256(utf8ToBytes('bench owner')));
 const task = 'be'.repeat(16) as TaskId;
-/** bytes of a message on the bare channel */
-const bareMessage = 65_536;
 
 type Relayed =
   | { readonly kind: 'bare'; readonly data: string }
@@ -23,6 +22,7 @@ type Relayed =
 
 let onBare: (data: string) => void = () => undefined;
 let onSwarm: (message: Extract<Relayed, { kind: 'swarm' }>) => void = () => undefined;
+let running: SwarmDriver | null = null;
 let runs = 0;
 
 /** Both pages make the same batch of the same bytes; only the seed stores its chunks. */
@@ -31,7 +31,7 @@ function makeBatch(bytes: number, round: number) {
   const lanes = new Uint8Array(bytes);
   new Uint32Array(lanes.buffer).forEach((_, i, words) => (words[i] = random.uint32()));
   const { header, payloads } = cutBatch(
-    { task, round, kind: 'model', author: owner.id, scalars: 1024, lanes: 'bytes' },
+    { task, round, kind: 'update', author: owner.id, scalars: 1024, lanes: 'bytes' },
     lanes,
     null,
   );
@@ -50,7 +50,10 @@ async function startSwarm(
 ) {
   const identity = identityOf(sha256(utf8ToBytes(name)));
   const storage = startStorage();
-  await storage.open(`bench-${name}`, () => undefined);
+  await storage.open(
+    `bench-${name}`,
+    proxy(() => undefined),
+  );
   const swarm = new SwarmDriver({
     self: identity.id,
     task,
@@ -69,7 +72,8 @@ async function startSwarm(
     await Promise.all(batch.payloads.map((payload, i) => storage.accept(header.id, i, new Uint8Array(payload)))); // prettier-ignore
   }
   await swarm.add(header);
-  return { swarm, join: () => swarm.setMembers([identityOf(sha256(utf8ToBytes(other))).id]) };
+  running = swarm;
+  return { join: () => swarm.setMembers([identityOf(sha256(utf8ToBytes(other))).id]) };
 }
 
 function connectBare(initiator: boolean): Promise<RTCDataChannel> {
@@ -106,16 +110,16 @@ function connectBare(initiator: boolean): Promise<RTCDataChannel> {
 }
 
 /** Sends on request, as fast as the channel drains. */
-function serveBare(channel: RTCDataChannel, bytes: number): void {
+function serveBare(channel: RTCDataChannel, bytes: number, messageBytes: number): void {
   channel.binaryType = 'arraybuffer';
   channel.bufferedAmountLowThreshold = 262_144;
   channel.onmessage = () => {
     let left = bytes;
-    const message = new Uint8Array(bareMessage);
+    const message = new Uint8Array(messageBytes);
     const pump = () => {
       while (left > 0 && channel.bufferedAmount < 1_048_576) {
         channel.send(message);
-        left -= bareMessage;
+        left -= messageBytes;
       }
     };
     channel.onbufferedamountlow = pump;
@@ -145,9 +149,10 @@ window.bench = {
     if (relayed.kind === 'bare') onBare(relayed.data);
     else onSwarm(relayed);
   },
-  async serve(kind, bytes) {
+  async serve(kind, bytes, messageBytes) {
+    running?.close();
     if (kind === 'bare') {
-      void connectBare(false).then((channel) => serveBare(channel, bytes));
+      void connectBare(false).then((channel) => serveBare(channel, bytes, messageBytes));
       return;
     }
     const run = ++runs;
@@ -155,6 +160,7 @@ window.bench = {
     join();
   },
   async fetch(kind, bytes) {
+    running?.close();
     if (kind === 'bare') return fetchBare(bytes);
     const run = ++runs;
     const batch = makeBatch(bytes, run);
@@ -166,7 +172,6 @@ window.bench = {
       if (missing === batch.payloads.length) firstAt = performance.now();
       if (--missing === 0) done();
     });
-    at(batch.payloads, 0);
     join();
     await complete;
     return performance.now() - firstAt;

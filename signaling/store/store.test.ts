@@ -1,18 +1,27 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identityOf, type Identity } from '../../src/crypto/index.ts';
 import { seededRandom, type PeerId, type TaskId } from '../../src/lib/index.ts';
 import { modelDigest } from '../../src/learning/index.ts';
 import { taskIdOf, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts';
 import { readConfig } from '../config.ts';
-import { describeTask, digitsTask, openTask, signModel } from '../default-task.ts';
+import {
+  describeTask,
+  digitsTask,
+  openTask,
+  signModel,
+  type TaskSettings,
+} from '../default-task.ts';
 import { Store, type Checkpoint } from './store.ts';
 
 const owner = identityOf(new Uint8Array(32).fill(1));
 const random = seededRandom(1);
-const settings = { ...digitsTask(readConfig({})), model: { kind: 'mlp', hidden: [] } } as const;
+const settings: TaskSettings = {
+  ...digitsTask(readConfig({})),
+  model: { kind: 'mlp', hidden: [] },
+};
 
 function aTask(by: Identity = owner): { id: TaskId; description: TaskDescription } {
   const description = describeTask(settings, by);
@@ -32,8 +41,9 @@ function aRecord({ round, parameters }: Checkpoint): RoundRecord {
 
 describe('a store in memory', () => {
   let store: Store;
-  beforeEach(async () => (store = await Store.open(null)));
-  afterEach(async () => store.close());
+  // One for all tests, each of which has tasks of its own: opening one takes a second.
+  beforeAll(async () => (store = await Store.open(null)), 60_000);
+  afterAll(async () => store.close());
 
   /** Adds a task and closes so many of its rounds. */
   async function taskWith(rounds: number) {
@@ -48,7 +58,7 @@ describe('a store in memory', () => {
 
   test('gives back a task and the model it starts from, bit by bit', async () => {
     const { id, description, models } = await taskWith(0);
-    expect(await store.tasks()).toEqual([{ id, description }]);
+    expect(await store.tasks()).toContainEqual({ id, description });
     const newest = await store.newest(id, 2);
     expect(newest).toEqual(models);
     expect(Object.is(newest[0]?.parameters[0], -0)).toBe(true);
@@ -56,7 +66,6 @@ describe('a store in memory', () => {
   });
 
   test('has nothing of a task that it does not know', async () => {
-    expect(await store.tasks()).toEqual([]);
     expect(await store.newest('00'.repeat(16) as TaskId, 2)).toEqual([]);
     expect(await store.history('00'.repeat(16) as TaskId)).toEqual([]);
   });
@@ -73,7 +82,8 @@ describe('a store in memory', () => {
     const [a, b] = [await taskWith(2), await taskWith(1)];
     expect((await store.history(a.id)).length).toBe(2);
     expect(await store.newest(b.id, 1)).toEqual(b.models.slice(-1));
-    expect(new Set((await store.tasks()).map(({ id }) => id))).toEqual(new Set([a.id, b.id]));
+    const ids = (await store.tasks()).map(({ id }) => id);
+    expect(ids.slice(0, 2)).toEqual([b.id, a.id]); // the newest first
   });
 
   test('updates the record of one round alone', async () => {
@@ -116,7 +126,8 @@ describe('a store in memory', () => {
     expect(longer.id).not.toBe(opened.id);
     const foreign = await openTask(store, settings, identityOf(new Uint8Array(32).fill(2)));
     expect(foreign.id).not.toBe(opened.id);
-    expect((await store.tasks()).length).toBe(3);
+    const ids = (await store.tasks()).map(({ id }) => id);
+    expect(ids.filter((id) => id === opened.id).length).toBe(1);
     expect((await store.newest(opened.id, 2)).map(({ round }) => round)).toEqual([0]);
   });
 });

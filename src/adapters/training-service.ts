@@ -210,7 +210,7 @@ function imagesOf(
 ): Result<Dataset> {
   const [first, second] = files;
   if (first === undefined || second === undefined || files.length > 2) {
-    return err(`the task wants two IDX files, images and labels; ${files.length} were given`);
+    return err(`the task wants two IDX files, images and labels, not ${files.length}`);
   }
   const [one, other] = [parseIdx(first), parseIdx(second)];
   if (!one.ok) return one;
@@ -228,7 +228,7 @@ function tableOf(
 ): Result<Dataset> {
   const [file] = files;
   if (file === undefined || files.length > 1) {
-    return err(`the task wants one CSV file; ${files.length} were given`);
+    return err(`the task wants one CSV file, not ${files.length}`);
   }
   const table = parseCsv(new TextDecoder('utf-8', { fatal: true }).decode(file));
   return table.ok ? fitTable(data, table.value) : table;

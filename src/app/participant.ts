@@ -224,7 +224,9 @@ export class Participant {
     });
     this.#log('info', `joined “${description.name}” as ${shortId(identity.id)}`);
     const opened = training.open(description);
-    opened.catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
+    opened
+      .then(async () => this.store.setState({ device: await training.device() }))
+      .catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
     if (description.data.kind === 'image' && description.data.builtIn) this.useBuiltIn();
   }
 

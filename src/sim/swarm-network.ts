@@ -51,6 +51,7 @@ export class SwarmNetwork {
   readonly closes: { readonly by: PeerId; readonly peer: PeerId; readonly reason: string }[] = [];
   /** What the coordinator would seed. */
   readonly seeds = new Map<HeaderId, readonly Uint8Array[]>();
+  seedRequests = 0;
   now = 0;
   readonly #random: Random;
   readonly #links = new Set<string>();
@@ -197,6 +198,7 @@ export class SwarmNetwork {
       }
       case 'seed': {
         const { header, index } = effect;
+        this.seedRequests++;
         const payload = this.seeds.get(header)?.[index] ?? null;
         this.#later(latencyMs, () => this.handle(peer, { type: 'seeded', header, index, payload }));
         break;

@@ -292,6 +292,16 @@ describe('the seed of last resort', () => {
     expect(network.now).toBeGreaterThanOrEqual(3000);
   });
 
+  test('that cannot deliver is not hammered', () => {
+    const network = new SwarmNetwork(64);
+    const peer = network.addPeer('a');
+    const model = network.makeBatch('owner', 4, 'model');
+    network.give(peer, model, []);
+    network.run(() => false, 60_000);
+    expect(network.seedRequests).toBeGreaterThan(10);
+    expect(network.seedRequests).toBeLessThan(100);
+  });
+
   test('never delivers updates', () => {
     const network = new SwarmNetwork(63);
     const peer = network.addPeer('a');

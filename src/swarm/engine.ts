@@ -17,6 +17,8 @@ const patience = {
   requestMs: 12_000,
   /** Neighbours have so long to connect before the coordinator is asked for a chunk. */
   seedMs: 3_000,
+  /** A coordinator that could not deliver is left alone so long. */
+  seedRetryMs: 2_000,
 } as const;
 
 /** Chunks asked of the coordinator at once. */
@@ -53,6 +55,7 @@ export class SwarmEngine {
   readonly #totals = new Map<PeerId, PeerTotals>();
   /** Chunks asked of the coordinator. */
   readonly #seeding = new Set<ChunkKey>();
+  #seedNotBefore = -Infinity;
   #neighbours: readonly PeerId[] = [];
   #announceAt = Infinity;
   #effects: SwarmEffect[] = [];
@@ -91,13 +94,13 @@ export class SwarmEngine {
         this.#stored(event, now);
         break;
       case 'refused':
-        this.#refused(event);
+        this.#refused(event, now);
         break;
       case 'block':
         this.#blockRead(event);
         break;
       case 'seeded':
-        this.#seeded(event);
+        this.#seeded(event, now);
         break;
       case 'tick':
         break;
@@ -112,7 +115,7 @@ export class SwarmEngine {
 
   /** When `handle` wants to be called again at the latest, or null. ms */
   nextWake(now: number): number | null {
-    const times = [this.#announceAt];
+    const times = [this.#announceAt, this.#seedNotBefore];
     for (const peer of this.#peers.values()) {
       for (const { activeAt } of peer.downloads.values()) times.push(activeAt + patience.requestMs);
     }
@@ -448,11 +451,13 @@ export class SwarmEngine {
     if (batch.unannounced.length >= 64) this.#announceAt = now;
   }
 
-  #refused({ header, index, from, reason }: Extract<SwarmEvent, { type: 'refused' }>) {
+  #refused(event: Extract<SwarmEvent, { type: 'refused' }>, now: number) {
+    const { header, index, from, reason } = event;
     const batch = this.#batches.get(header);
     batch?.pending.delete(index);
     this.#seeding.delete(chunkKey(header, index));
     if (from === null) {
+      this.#seedNotBefore = now + patience.seedRetryMs;
       this.#log('warn', null, `the coordinator sent a bad chunk ${index}: ${reason}`);
       return;
     }
@@ -467,12 +472,13 @@ export class SwarmEngine {
     }
   }
 
-  #seeded({ header, index, payload }: Extract<SwarmEvent, { type: 'seeded' }>) {
+  #seeded({ header, index, payload }: Extract<SwarmEvent, { type: 'seeded' }>, now: number) {
     const batch = this.#batches.get(header);
     if (payload !== null && batch && !batch.held.has(index)) {
       this.#effects.push({ type: 'store', header: batch.header, index, payload, from: null });
       return;
     }
+    if (payload === null) this.#seedNotBefore = now + patience.seedRetryMs;
     this.#seeding.delete(chunkKey(header, index));
     batch?.pending.delete(index);
   }
@@ -519,7 +525,7 @@ export class SwarmEngine {
 
   /** Asks the coordinator for model chunks that no neighbour has, once these had time to connect. */
   #seed(now: number) {
-    if (this.#seeding.size >= seedsAtOnce) return;
+    if (this.#seeding.size >= seedsAtOnce || now < this.#seedNotBefore) return;
     const handshaken = [...this.#peers.values()].filter((peer) => peer.handshaken);
     const allHere = this.#neighbours.every((id) => handshaken.some((peer) => peer.id === id));
     for (const batch of this.#batches.values()) {

@@ -1,0 +1,365 @@
+import { mkdirSync, mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { encodeCanonical, identityOf, type Identity } from '../src/crypto/index.ts';
+import { bytesToFloat32, type TaskId } from '../src/lib/index.ts';
+import { clientCodec, limits, taskIdOf, verifyMembership } from '../src/protocol/index.ts';
+import { joinLanes, verifyChunk, verifyHeader, type SignedHeader } from '../src/vds/index.ts';
+import { readConfig, SetupError, type Config } from './config.ts';
+import { digitsTask, type TaskSettings } from './default-task.ts';
+import { ScriptedTab } from './scripted-tab.ts';
+import { startCoordinator, type Coordinator } from './server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'murmuration-server-'));
+const app = join(folder, 'app');
+const task: TaskSettings = {
+  ...digitsTask(readConfig({})),
+  model: { kind: 'mlp', hidden: [] },
+};
+
+function configWith(dataFolder: string, more: Partial<Config> = {}): Config {
+  const config = readConfig({ PORT: '0', MURMURATION_LOG_LEVEL: 'silent' });
+  return { ...config, dataFolder: join(folder, dataFolder), ...more };
+}
+
+const start = (config: Config) => startCoordinator(config, { folder: app, task });
+
+beforeAll(() => {
+  mkdirSync(join(app, 'assets'), { recursive: true });
+  writeFileSync(join(app, 'index.html'), '<!doctype html><title>the app</title>');
+  writeFileSync(join(app, 'assets', 'index-abc.js'), '');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A model's header, verified as a tab does it. */
+function verifiedModel(coordinator: Coordinator, signed: SignedHeader) {
+  const { ownerKey } = coordinator.room.description;
+  const verified = verifyHeader(signed, { task: coordinator.room.id, ownerKey, admitted: true });
+  if (!verified.ok) throw new Error(verified.error);
+  return verified.value;
+}
+
+describe('a coordinator', () => {
+  let coordinator: Coordinator;
+  let tabs: ScriptedTab[] = [];
+  const chunkUrl = (header: string, index: number | string, id: string = coordinator.room.id) =>
+    `${coordinator.url}api/tasks/${id}/batches/${header}/chunks/${index}`;
+
+  beforeAll(async () => (coordinator = await start(configWith('data'))), 60_000);
+  afterAll(async () => coordinator.close());
+  beforeEach(async () => {
+    await vi.waitFor(() => expect(coordinator.room.snapshot().members).toEqual([]));
+  });
+  afterEach(async () => {
+    await Promise.all(tabs.map((tab) => tab.close()));
+    tabs = [];
+  });
+
+  async function member(identity?: Identity) {
+    const joined = await ScriptedTab.join(coordinator.url, identity);
+    tabs.push(joined.tab);
+    return joined;
+  }
+
+  /** A tab that is not a member yet, with the challenge that it was sent. */
+  async function connect() {
+    const tab = new ScriptedTab(coordinator.url);
+    tabs.push(tab);
+    return { tab, challenge: await tab.next('challenge') };
+  }
+
+  describe('welcomes a member', () => {
+    test('with the task, its membership and the model, all by the Data Owner', async () => {
+      const { tab, welcome } = await member();
+      const { description, membership, model, history } = welcome;
+      expect(taskIdOf(description)).toBe(coordinator.room.id);
+      const { ownerKey } = description;
+      const expected = { task: taskIdOf(description), peer: tab.identity.id, ownerKey };
+      expect(verifyMembership(membership, expected).ok).toBe(true);
+      expect(verifiedModel(coordinator, model)).toMatchObject({ kind: 'model', round: 0 });
+      expect(history).toEqual([]);
+    });
+
+    test('that names the task of its link', async () => {
+      const { tab, challenge } = await connect();
+      tab.hello(challenge, { task: coordinator.room.id });
+      expect((await tab.next('welcome')).type).toBe('welcome');
+    });
+
+    test('and tells the others who is there, and who is not any more', async () => {
+      const { tab: first } = await member();
+      const { tab: second } = await member();
+      const peersOf = async () =>
+        (await first.next('members')).members.map((member) => member.peer).sort();
+      const both = [first.identity.id, second.identity.id].sort();
+      expect(await peersOf()).toEqual([first.identity.id]);
+      expect(await peersOf()).toEqual(both);
+      await second.close();
+      expect(await peersOf()).toEqual([first.identity.id]);
+    });
+
+    test('once: of two connections with one identity the older is closed', async () => {
+      const { tab: older } = await member(identityOf(new Uint8Array(32).fill(9)));
+      const { tab: newer } = await member(identityOf(new Uint8Array(32).fill(9)));
+      expect(await older.next('refused')).toEqual({
+        type: 'refused',
+        reason: 'the same identity connected again',
+        again: false,
+      });
+      await older.gone;
+      await newer.settled();
+      expect(coordinator.room.snapshot().members.map(({ peer }) => peer)).toEqual([
+        newer.identity.id,
+      ]);
+    });
+
+    test('until the task is full', async () => {
+      for (let i = 0; i < limits.members; i++) await member();
+      const { tab, challenge } = await connect();
+      tab.hello(challenge);
+      expect((await tab.next('refused')).reason).toBe('the task is full: it takes 20 members');
+      await tab.gone;
+      await tabs[0]?.settled();
+    });
+  });
+
+  describe('relays signals', () => {
+    test('to the addressee alone, with the true sender', async () => {
+      const [{ tab: a }, { tab: b }, { tab: c }] = [await member(), await member(), await member()];
+      a.send({ type: 'signal', to: b.identity.id, session: 3, data: 'for b' });
+      a.send({ type: 'signal', to: c.identity.id, session: 4, data: 'for c' });
+      const from = a.identity.id;
+      expect(await b.next('signal')).toEqual({ type: 'signal', from, session: 3, data: 'for b' });
+      // What a said to b came before: had c been sent it, it would be the first here.
+      expect(await c.next('signal')).toEqual({ type: 'signal', from, session: 4, data: 'for c' });
+    });
+
+    test('to nobody if the addressee is not there', async () => {
+      const { tab } = await member();
+      const to = identityOf(new Uint8Array(32).fill(8)).id;
+      tab.send({ type: 'signal', to, session: 0, data: 'anybody?' });
+      await tab.settled();
+    });
+  });
+
+  describe('refuses, says why, closes, and goes on serving the others:', () => {
+    type Scene = Awaited<ReturnType<typeof connect>>;
+    const refusals: [string, (scene: Scene) => void, RegExp][] = [
+      [
+        'a hello signed by another key',
+        ({ tab, challenge }) =>
+          tab.hello(challenge, { signer: identityOf(new Uint8Array(32).fill(6)) }),
+        /^the hello is not signed by its key$/,
+      ],
+      [
+        'a hello that answers another challenge',
+        ({ tab, challenge }) => tab.hello(challenge, { nonce: new Uint8Array(32) }),
+        /^the hello is not signed by its key$/,
+      ],
+      [
+        'another version',
+        ({ tab, challenge }) => tab.hello(challenge, { version: 2 }),
+        /^this server speaks version 1, your page 2: reload it$/,
+      ],
+      [
+        'an unknown task',
+        ({ tab, challenge }) => tab.hello(challenge, { task: '00'.repeat(16) as TaskId }),
+        /^this server does not have the task that the link names$/,
+      ],
+      ['another message first', ({ tab }) => tab.send({ type: 'rest' }), /^say hello first$/],
+      [
+        'a second hello',
+        ({ tab, challenge }) => {
+          tab.hello(challenge);
+          tab.hello(challenge);
+        },
+        /^a second hello$/,
+      ],
+      ['garbage', ({ tab }) => tab.sendFrame(new Uint8Array([0xff, 1, 2])), /^malformed frame: /],
+      ['an empty frame', ({ tab }) => tab.sendFrame(new Uint8Array()), /^malformed frame: /],
+      ['a text frame', ({ tab }) => tab.sendFrame('hello'), /^not a binary message$/],
+      [
+        'an unknown message',
+        ({ tab }) => tab.sendFrame(encodeCanonical({ type: 'shout' })),
+        /^bad message: /,
+      ],
+      [
+        'garbage from a member',
+        ({ tab, challenge }) => {
+          tab.hello(challenge);
+          tab.sendFrame(new Uint8Array(65_536).fill(0x81));
+        },
+        /^malformed frame: /,
+      ],
+    ];
+    test.each(refusals)('%s', async (_, misbehave, reason) => {
+      const { tab: bystander } = await member();
+      const scene = await connect();
+      misbehave(scene);
+      const refused = await scene.tab.next('refused');
+      expect(refused.reason).toMatch(reason);
+      expect(refused.again).toBe(false);
+      await scene.tab.gone;
+      await bystander.settled();
+    });
+
+    const endless = 'x'.repeat(5000);
+    test.fails.each([
+      ['a type', { type: endless }],
+      ['a key', { type: 'rest', [endless]: 1 }],
+      ['a value', { type: 'ready', samples: endless }],
+    ])('%s that is longer than a reason may be', async (_, message) => {
+      const { tab } = await connect();
+      tab.sendFrame(encodeCanonical(message));
+      expect((await tab.next('refused')).reason).toMatch(/^bad message: /);
+    });
+
+    test('a frame beyond the bound, without reading it', async () => {
+      const { tab: bystander } = await member();
+      const { tab } = await connect();
+      tab.sendFrame(new Uint8Array(limits.serverFrameBytes + 1));
+      await tab.gone;
+      await bystander.settled();
+    });
+
+    test('more messages than a mesh needs', async () => {
+      const { tab: bystander } = await member();
+      const { tab, challenge } = await connect();
+      tab.hello(challenge);
+      const rest = clientCodec.encode({ type: 'rest' });
+      for (let i = 0; i < limits.messagesPerTenSeconds; i++) tab.sendFrame(rest);
+      expect(await tab.next('refused')).toMatchObject({ reason: 'too many messages', again: true });
+      await tab.gone;
+      await bystander.settled();
+    });
+  });
+
+  describe('seeds the model', () => {
+    test('in chunks that verify against the header of the welcome', async () => {
+      const { welcome } = await member();
+      const header = verifiedModel(coordinator, welcome.model);
+      const payloads = await Promise.all(
+        header.columns.map(async (_, index) => {
+          const response = await fetch(chunkUrl(header.id, index));
+          expect(response.headers.get('content-type')).toBe('application/octet-stream');
+          const payload = new Uint8Array(await response.arrayBuffer());
+          expect(verifyChunk(header, index, payload)).toEqual({ ok: true, value: null });
+          return payload;
+        }),
+      );
+      const parameters = bytesToFloat32(joinLanes(header, payloads));
+      expect(parameters).toEqual(coordinator.room.parameters);
+      expect(parameters.length).toBe(28 * 28 * 10 + 10);
+    });
+
+    test('and nothing else', async () => {
+      const { id } = verifiedModel(coordinator, coordinator.room.snapshot().model);
+      const none = [
+        chunkUrl(id, 9999),
+        chunkUrl(id, -1),
+        chunkUrl(id, '0.0'),
+        chunkUrl(id, '1e0'),
+        chunkUrl('0'.repeat(64), 0),
+        chunkUrl(id.toUpperCase(), 0),
+        chunkUrl('__proto__', 0),
+        chunkUrl(id, 0, '0'.repeat(32)),
+        chunkUrl('..%2F..', 0),
+      ];
+      for (const url of none) expect([url, (await fetch(url)).status]).toEqual([url, 404]);
+    });
+  });
+
+  describe('serves the app', () => {
+    test.each([
+      '',
+      'index.html',
+      'assets/index-abc.js',
+      'healthz',
+      'nowhere',
+      'api/tasks/1/batches/2/chunks/3',
+    ])('with its isolation and its policy: /%s', async (path) => {
+      const { headers } = await fetch(coordinator.url + path);
+      expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+      expect(headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+      const policy = headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'self'");
+      expect(policy).toContain("object-src 'none'");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).not.toContain("'unsafe-eval'");
+    });
+
+    test.fails('and caches nothing but what has a hash in its name', async () => {
+      const page = await fetch(coordinator.url);
+      expect(await page.text()).toContain('the app');
+      expect(page.headers.get('cache-control')).toBe('no-cache');
+      const asset = await fetch(`${coordinator.url}assets/index-abc.js`);
+      expect(asset.headers.get('cache-control')).toContain('immutable');
+    });
+
+    test('and no file from outside its folder', async () => {
+      for (const path of ['..%2fdata%2fowner.key', '%2e%2e/data/owner.key', 'assets/..%5c..%5cx']) {
+        expect((await fetch(coordinator.url + path)).status).toBeGreaterThanOrEqual(400);
+      }
+    });
+  });
+});
+
+describe('a start', () => {
+  test('on the same folder has the same task, owner and model', async () => {
+    const seen = async () => {
+      const coordinator = await start(configWith('again'));
+      const { tab, welcome } = await ScriptedTab.join(coordinator.url);
+      const { room } = coordinator;
+      const header = verifiedModel(coordinator, welcome.model);
+      const chunk = room.chunk(header.id, 0);
+      const state = {
+        id: room.id,
+        owner: room.description.ownerKey,
+        header: header.id,
+        chunk: chunk && verifyChunk(header, 0, chunk).ok,
+        parameters: room.parameters,
+      };
+      await coordinator.close();
+      expect((await tab.next('refused')).again).toBe(true);
+      await tab.gone;
+      expect(existsSync(join(folder, 'again', 'lock'))).toBe(false);
+      return state;
+    };
+    const before = await seen();
+    expect(before.chunk).toBe(true);
+    expect(await seen()).toEqual(before);
+  }, 90_000);
+
+  test('on a port that is taken says which, and leaves the folder free', async () => {
+    const other = createServer().listen(0, 'localhost');
+    await once(other, 'listening');
+    const address = other.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const failed = start(configWith('taken', { port }));
+    await expect(failed).rejects.toThrow(SetupError);
+    await expect(failed).rejects.toThrow(`port ${port} is taken; stop what uses it or set PORT`);
+    expect(existsSync(join(folder, 'taken', 'lock'))).toBe(false);
+    other.close();
+  }, 60_000);
+
+  test('without the app says to build it, and makes no folder', async () => {
+    const failed = startCoordinator(configWith('unbuilt'), { folder: join(folder, 'nothing') });
+    await expect(failed).rejects.toThrow(SetupError);
+    await expect(failed).rejects.toThrow('npm run build');
+    expect(existsSync(join(folder, 'unbuilt'))).toBe(false);
+  });
+
+  test('in a folder that is in use touches nothing of it', async () => {
+    const path = join(folder, 'used');
+    mkdirSync(path);
+    writeFileSync(join(path, 'lock'), String(process.ppid));
+    await expect(start(configWith('used'))).rejects.toThrow('in use by another server');
+    expect(existsSync(join(path, 'db'))).toBe(false);
+  });
+});
