@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { createServer } from 'vite';
 import { launchBrowser } from '../scripts/browser.ts';
-import type { BenchResult } from './main.ts';
+import type { BenchResult } from './result.ts';
 
 /** bytes of payload that go from one tab to the other */
 const payloadBytes = 16 * 2 ** 20;

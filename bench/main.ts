@@ -1,11 +1,6 @@
 import { channel } from './channel.ts';
 
-/** What a bench prints as its last line. Ratios are against a baseline of the same run. */
-export interface BenchResult {
-  readonly ratios: Readonly<Record<string, number>>;
-  readonly values: Readonly<Record<string, number>>;
-}
-
+import type { BenchResult } from './result.ts';
 const benches: Partial<Record<string, () => Promise<BenchResult>>> = { channel };
 
 const [name = ''] = process.argv.slice(2);

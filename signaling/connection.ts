@@ -46,18 +46,26 @@ export function serveConnection(
   const refuse = (reason: string) => seat.close(reason, false);
 
   const hello = (message: ClientMessage) => {
-    if (message.type !== 'hello') { refuse('say hello first'); return; }
+    if (message.type !== 'hello') {
+      refuse('say hello first');
+      return;
+    }
     if (message.version !== protocolVersion) {
       refuse(
         `this server speaks version ${protocolVersion}, your page ${message.version}: reload it`,
-      ); return;
+      );
+      return;
     }
     const signed = concatBytes(nonce, hexToBytes(message.peer));
     if (!verifySignature('hello', signed, message.signature, message.peer)) {
-      refuse('the hello is not signed by its key'); return;
+      refuse('the hello is not signed by its key');
+      return;
     }
     const room = rooms.find(message.task);
-    if (room === null) { refuse('this server does not have the task that the link names'); return; }
+    if (room === null) {
+      refuse('this server does not have the task that the link names');
+      return;
+    }
     member = { peer: message.peer, room };
     clearTimeout(greeting);
     room.join(message.peer, seat);

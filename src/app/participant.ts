@@ -264,7 +264,7 @@ export class Participant {
 }
 
 /** The task that a link names: `#/task/<id>`. */
-export function taskOfLink(hash: string): TaskId | null {
+function taskOfLink(hash: string): TaskId | null {
   const id = /^#\/task\/([0-9a-f]+)$/.exec(hash)?.[1];
   return id !== undefined && isTaskId(id) ? id : null;
 }

@@ -237,8 +237,10 @@ function compileStep(regression: boolean, learningRate: number, momentum: number
   const gradient = valueAndGrad(lossOf);
   return jit((weights: Arrays, velocity: Arrays, x: np.Array, y: np.Array, w: np.Array) => {
     const [loss, gradients] = gradient(tree.ref(weights), x, y, w);
-    const clip = clipFactor(gradients as Arrays);
-    const nextVelocity = velocity.map((v, i) => v.mul(momentum).add(at(gradients as Arrays, i).mul(clip.ref)));
+    const clip = clipFactor(gradients);
+    const nextVelocity = velocity.map((v, i) =>
+      v.mul(momentum).add(at(gradients, i).mul(clip.ref)),
+    );
     const next = weights.map((weight, i) => weight.sub(at(nextVelocity, i).ref.mul(learningRate)));
     clip.dispose();
     return [next, nextVelocity, loss] as [Arrays, Arrays, np.Array];

@@ -14,11 +14,7 @@ export {
 export type { Signed } from './signed.ts';
 export { taskIdOf } from './task-id.ts';
 export {
-  columnSchema,
-  dataSchema,
-  modelSchema,
   taskSchema,
-  trainingSchema,
   type Column,
   type DataDescription,
   type ImageData,

@@ -6,7 +6,7 @@ import { signedSchema } from './signed.ts';
 import { taskSchema } from './task.ts';
 
 /** Loss and accuracy of a model on a number of samples; R² in place of accuracy for regressions. */
-export const metricsSchema = v.strictObject({
+const metricsSchema = v.strictObject({
   samples,
   loss: finite(0, 1e30),
   accuracy: finite(-1e30, 1),

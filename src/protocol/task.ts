@@ -23,7 +23,7 @@ const numericColumn = v.strictObject({
 const categoricalColumn = v.strictObject({ kind: v.literal('categorical'), name, values: classes });
 
 /** A column of a table: numeric ones are standardised, categorical ones become one-hot. */
-export const columnSchema = v.variant('kind', [numericColumn, categoricalColumn]);
+const columnSchema = v.variant('kind', [numericColumn, categoricalColumn]);
 export type Column = v.InferOutput<typeof columnSchema>;
 
 const imageData = v.strictObject({
@@ -54,19 +54,19 @@ const tableData = v.strictObject({
 });
 
 /** What a member's data must look like. */
-export const dataSchema = v.variant('kind', [imageData, tableData]);
+const dataSchema = v.variant('kind', [imageData, tableData]);
 export type DataDescription = v.InferOutput<typeof dataSchema>;
 export type ImageData = v.InferOutput<typeof imageData>;
 export type TableData = v.InferOutput<typeof tableData>;
 
 /** A multi-layer perceptron with ReLU between its layers; no hidden layer makes it linear. */
-export const modelSchema = v.strictObject({
+const modelSchema = v.strictObject({
   kind: v.literal('mlp'),
   hidden: v.pipe(v.array(whole(1, 4096)), v.maxLength(8)),
 });
 export type ModelDescription = v.InferOutput<typeof modelSchema>;
 
-export const trainingSchema = v.strictObject({
+const trainingSchema = v.strictObject({
   localEpochs: whole(1, 100),
   batchSize: whole(1, 4096),
   learningRate: finite(1e-6, 10),

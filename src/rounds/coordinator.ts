@@ -18,7 +18,7 @@ import { meanMetrics } from './metrics.ts';
 import { settle } from './settlement.ts';
 
 /** How patient the coordinator is, in ms. */
-export const patience = {
+const patience = {
   /** A connection that was lost may come back so late before the round goes on without it. */
   graceMs: 5_000,
   /** A member asked for its sum has so long before another one is asked. */

@@ -16,7 +16,11 @@ function describe(owner: PeerId, settings: RoundSettings): TaskDescription {
     name: 'simulated',
     ownerKey: owner,
     nonce: new Uint8Array(16),
-    data: { kind: 'table', columns: [...'abcdef'].map(column), target: column('y') },
+    data: {
+      kind: 'table',
+      columns: ['a', 'b', 'c', 'd', 'e', 'f'].map(column),
+      target: column('y'),
+    },
     model: { kind: 'mlp', hidden: [] },
     training: {
       localEpochs: 1,

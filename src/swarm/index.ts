@@ -1,3 +1,3 @@
-export { SwarmEngine, type EngineOptions } from './engine.ts';
-export type { Block, SwarmEffect, SwarmEvent } from './events.ts';
+export { SwarmEngine } from './engine.ts';
+export type { SwarmEffect, SwarmEvent } from './events.ts';
 export { neighbours, offers } from './topology.ts';

@@ -1,4 +1,4 @@
-export { chunkBytes, cutBatch, cutPayloads, joinLanes, verifyChunk, type Batch } from './batch.ts';
+export { chunkBytes, cutBatch, cutPayloads, joinLanes, verifyChunk } from './batch.ts';
 export {
   admitHeader,
   decodeHeader,
@@ -6,7 +6,6 @@ export {
   signedHeaderSchema,
   signHeader,
   verifyHeader,
-  type Header,
   type SignedHeader,
   type VerifiedHeader,
 } from './header.ts';

@@ -1,2 +1,0 @@
-export { RoundNetwork, type SimulatedMember } from './round-network.ts';
-export { SwarmNetwork, type SimulatedBatch, type SimulatedPeer } from './swarm-network.ts';
