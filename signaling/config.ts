@@ -113,7 +113,7 @@ function readFile(path: string): Record<string, unknown> {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    const why = (thrown instanceof Error ? thrown.message : String(thrown)).replace(/\s+/g, ' ');
     throw new SetupError(`the configuration file ${path} cannot be read: ${why}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

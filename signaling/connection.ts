@@ -32,7 +32,7 @@ export function serveConnection(
       else transmit(message);
     },
     close(reason, again) {
-      transmit({ type: 'refused', reason, again });
+      transmit({ type: 'refused', reason: reason.slice(0, 500), again });
       socket.close();
     },
   };

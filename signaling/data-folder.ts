@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { dirname, join } from 'node:path';
 import { identityOf, type Identity } from '../src/crypto/index.ts';
 import { SetupError } from './config.ts';
 
@@ -19,17 +19,31 @@ export interface DataFolder {
  */
 export function openDataFolder(path: string): DataFolder {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
   } catch (thrown) {
     throw new SetupError(`the data folder ${path} cannot be made: ${reasonOf(thrown)}`);
   }
   const lock = join(path, 'lock');
   takeLock(lock, path);
-  return {
-    database: join(path, 'db'),
-    owner: ownerKey(join(path, 'owner.key')),
-    release: () => rmSync(lock, { force: true }),
-  };
+  const release = () => rmSync(lock, { force: true });
+  try {
+    return { database: join(path, 'db'), owner: ownerKey(join(path, 'owner.key')), release };
+  } catch (thrown) {
+    release();
+    throw thrown;
+  }
+}
+
+/** Not `mkdir -p` on the folder itself: that never returns on file systems that take no folders. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'ENOENT') throw thrown;
+    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(path, { mode: 0o700 });
+  }
 }
 
 /** Two servers on one database would destroy it: the lock names the process that has the folder. */

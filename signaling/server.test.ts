@@ -207,7 +207,7 @@ describe('a coordinator', () => {
     });
 
     const endless = 'x'.repeat(5000);
-    test.fails.each([
+    test.each([
       ['a type', { type: endless }],
       ['a key', { type: 'rest', [endless]: 1 }],
       ['a value', { type: 'ready', samples: endless }],
@@ -294,7 +294,7 @@ describe('a coordinator', () => {
       expect(policy).not.toContain("'unsafe-eval'");
     });
 
-    test.fails('and caches nothing but what has a hash in its name', async () => {
+    test('and caches nothing but what has a hash in its name', async () => {
       const page = await fetch(coordinator.url);
       expect(await page.text()).toContain('the app');
       expect(page.headers.get('cache-control')).toBe('no-cache');

@@ -114,6 +114,7 @@ async function addRoutes(
   await server.register(websocket, { options: { maxPayload: limits.serverFrameBytes } });
   await server.register(fastifyStatic, {
     root: resolve(appFolder),
+    cacheControl: false, // set below
     setHeaders(response, path) {
       // Vite puts a hash into the name of everything under assets.
       const forever = /[\\/]assets[\\/]/.test(path);

@@ -4,6 +4,7 @@ import type { Identity } from '../crypto/index.ts';
 import { assert, messageOf, type HeaderId, type TaskId } from '../lib/index.ts';
 import type { ClientMessage, Metrics, TaskDescription } from '../protocol/index.ts';
 import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage } from '../rounds/index.ts'; // prettier-ignore
+import { headerId } from '../vds/index.ts';
 import type { SwarmDriver } from './swarm-driver.ts';
 
 export interface RoundDriverOptions {
@@ -33,6 +34,8 @@ export class RoundDriver {
   /** Messages are verified, and what changes the store is done, in the order it came. */
   #verifying: Promise<void> = Promise.resolve();
   #storing: Promise<void> = Promise.resolve();
+  /** Batches that this tab made itself and has not begun to serve. */
+  readonly #made = new Set<HeaderId>();
   readonly #progress: ReturnType<typeof setInterval>;
 
   constructor(options: RoundDriverOptions) {
@@ -86,8 +89,9 @@ export class RoundDriver {
       case 'fetch':
         this.#inOrder(async () => {
           const bits = await this.#options.swarm.add(effect.header);
-          this.#options.swarm.counters.resumed += bits.count;
-          this.#handle({ type: 'held', header: effect.header.id, bits });
+          const { id } = effect.header;
+          if (!this.#made.delete(id)) this.#options.swarm.counters.resumed += bits.count;
+          this.#handle({ type: 'held', header: id, bits });
         });
         break;
       case 'keep':
@@ -145,6 +149,7 @@ export class RoundDriver {
     const about = { task, round, scalars: description.exchange.scalars };
     const moved = transfer(codes, [codes.buffer]);
     const signed = await storage.seal(about, moved, identity.secret);
+    this.#made.add(headerId(signed.header));
     this.#handle({ type: 'sealed', round, attempt, signed });
   }
 
@@ -168,7 +173,10 @@ export class RoundDriver {
 
   async #install({ model }: Effect<'install'>): Promise<void> {
     const lanes = await this.#options.training.aggregatedModel();
-    if (lanes !== null && (await this.#options.storage.install(model, lanes))) return;
+    if (lanes !== null && (await this.#options.storage.install(model, lanes))) {
+      this.#made.add(model.id);
+      return;
+    }
     this.#options.onLog('warn', `model ${model.round} is not the one computed here: fetching it`);
   }
 

@@ -27,11 +27,16 @@ export function weightsBySamples(samples: readonly number[]): number[] {
  * S = Σ a_k·u_k, lane by lane. Below 2¹⁶ because u_k ≤ 255 and Σ a_k = 256.
  *
  * @param updates one byte a parameter, all of one length
+ * @param weights one a member, Σ = 256; 0 leaves a member out
  */
 export function sumUpdates(
   updates: readonly Uint8Array[],
   weights: readonly number[],
 ): Uint16Array {
+  assert(updates.length === weights.length, 'not one weight an update');
+  // Any other total could wrap a lane around, and nobody would see it.
+  const total = weights.reduce((given, weight) => given + weight, 0);
+  assert(total === totalWeight, `weights add up to ${total}, not ${totalWeight}`);
   const sum = new Uint16Array(at(updates, 0).length);
   updates.forEach((update, k) => {
     const weight = at(weights, k);
@@ -44,9 +49,13 @@ export function sumUpdates(
 /**
  * The next model, `w' = fround(w + fround(scale·(S − 128·256)/256))`, with the same bits on every
  * engine: scale has 24 significant bits and S − 2¹⁵ at most 16, so their product is exact in a
- * double, the division by 256 is exact, and each fround rounds once; the outer sum of two
- * float32 is rounded to double and then to float32, which IEEE 754 defines as well (and for
- * float32 operands equals a single rounding, Figueroa 1995).
+ * double, the division by 256 is exact, and the inner fround rounds once. The outer sum of two
+ * float32 is rounded to double and then to float32, which for operands of 24 bits equals a single
+ * rounding, as a double has more than 2·24 + 1 (Figueroa 1995). Nothing is left to an engine: no
+ * fused multiply-add, no order of summation.
+ *
+ * @param sum S, one lane a parameter
+ * @param scales float32, one a tensor
  */
 export function applySum(
   parameters: Float32Array,
@@ -54,6 +63,7 @@ export function applySum(
   scales: readonly number[],
   tensors: readonly Tensor[],
 ): Float32Array {
+  assert(parameters.length === sum.length, 'a sum of another model');
   const next = new Float32Array(parameters.length);
   tensors.forEach(({ offset, length }, tensor) => {
     const scale = at(scales, tensor);

@@ -1,85 +1,83 @@
 import Papa from 'papaparse';
-import { at, err, ok, type Result } from '../lib/index.ts';
-import { limits, type Column, type TableData } from '../protocol/index.ts';
+import { err, ok, type Result } from '../lib/index.ts';
+import { limits } from '../protocol/index.ts';
 
-/** A table of texts; every row has as many fields as the header. */
+/** A table of texts, trimmed; every row has as many fields as the header. */
 export interface Table {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** Line of the file on which each row begins, counted from 1; row + 2 if not given. */
+  readonly lines?: readonly number[];
 }
 
-/** Reads a CSV file with a header line; the delimiter is found out. Empty lines are passed over. */
+/**
+ * Reads a CSV file with a header line; the delimiter is found out, empty lines are passed over.
+ * The error names the line, or the column, and what is wrong with it.
+ */
 export function parseCsv(text: string): Result<Table> {
-  const parsed = Papa.parse<string[]>(text.replace(/^\uFEFF/, ''), { skipEmptyLines: 'greedy' });
-  const problem = parsed.errors.find((each) => each.type === 'Quotes');
-  if (problem) return err(`CSV line ${(problem.row ?? 0) + 1}: ${problem.message}`);
-  const [first, ...rows] = parsed.data;
+  const plain = text.replace(/^\uFEFF/, '');
+  // papaparse is led astray by empty lines when it looks for the delimiter, and without them it
+  // cannot tell which line a row is on. So the start of the file is read twice.
+  const { delimiter } = Papa.parse(plain, { skipEmptyLines: 'greedy', preview: 20 }).meta;
+  // A file much too long is not read to its end; half of it may be empty lines.
+  const parsed = Papa.parse<string[]>(plain, { delimiter, preview: 2 * limits.rows + 2 });
+  const [first, ...records] = withLines(parsed.data);
   if (first === undefined) return err('the CSV file is empty');
-  const header = first.map((name) => name.trim());
+  const unclosed = parsed.errors.find((problem) => problem.type === 'Quotes');
+  if (unclosed) return err(`CSV line ${lineOf(parsed.data, unclosed.row ?? 0)}: ${unclosed.message}`); // prettier-ignore
+  const header = first.fields;
   const nameless = header.indexOf('');
   if (nameless >= 0) return err(`the CSV header has no name for column ${nameless + 1}`);
   const twice = header.find((name, i) => header.indexOf(name) !== i);
   if (twice !== undefined) return err(`the CSV header names '${twice}' twice`);
-  if (rows.length === 0) return err('the CSV file has a header and no rows');
-  if (rows.length > limits.rows) {
-    return err(`the CSV file has ${rows.length} rows; a tab takes ${limits.rows} at the most`);
+  if (header.length > limits.columns) {
+    return err(`the CSV file has ${header.length} columns; ${limits.columns} at the most`);
   }
-  const ragged = rows.findIndex((row) => row.length !== header.length);
-  if (ragged >= 0) {
-    const found = at(rows, ragged).length;
-    return err(`CSV line ${ragged + 2} has ${found} fields, the header has ${header.length}`);
+  if (records.length === 0) return err('the CSV file has a header and no rows');
+  if (records.length > limits.rows || parsed.meta.truncated) {
+    return err(`the CSV file has too many rows; a tab takes ${limits.rows} at the most`);
   }
-  return ok({ header, rows: rows.map((row) => row.map((field) => field.trim())) });
+  const ragged = records.find(({ fields }) => fields.length !== header.length);
+  if (ragged) {
+    const { line, fields } = ragged;
+    return err(`CSV line ${line} has ${fields.length} fields, the header has ${header.length}`);
+  }
+  return ok({
+    header,
+    rows: records.map(({ fields }) => fields),
+    lines: records.map(({ line }) => line),
+  });
 }
 
-/** The number that a field holds, or null. */
+/** The line of the file on which a row begins, for messages. */
+export function lineOfRow(table: Table, row: number): number {
+  return table.lines?.[row] ?? row + 2;
+}
+
+/** The number that a field holds, or null: decimal notation only, as `Number` also takes 0x10. */
 export function toNumber(field: string): number | null {
-  if (field === '') return null;
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(field)) return null;
   const value = Number(field);
   return Number.isFinite(value) ? value : null;
 }
 
-/**
- * Makes a task's schema of a table: columns of numbers become numeric, with their mean and
- * standard deviation, all others categorical. Columns that never change tell nothing and are
- * left out.
- */
-export function describeTable(table: Table, target: string): Result<TableData> {
-  if (!table.header.includes(target)) {
-    return err(`there is no column '${target}'; the file has: ${table.header.join(', ')}`);
+/** The records that are not empty, each with the line that it begins on. */
+function withLines(records: readonly string[][]): { line: number; fields: string[] }[] {
+  const found: { line: number; fields: string[] }[] = [];
+  let line = 1;
+  for (const record of records) {
+    const fields = record.map((field) => field.trim());
+    if (fields.some((field) => field !== '')) found.push({ line, fields });
+    line += linesOf(record);
   }
-  const columns: Column[] = [];
-  for (const [i, name] of table.header.entries()) {
-    const column = describeColumn(name, table.rows.map((row) => at(row, i))); // prettier-ignore
-    if (!column.ok) return column;
-    if (column.value !== null) columns.push(column.value);
-  }
-  const targetColumn = columns.find((column) => column.name === target);
-  if (targetColumn === undefined) return err(`the target '${target}' has the same value in every row`); // prettier-ignore
-  const features = columns.filter((column) => column.name !== target);
-  if (features.length === 0) return err('no column is left to predict the target from');
-  return ok({ kind: 'table', columns: features, target: targetColumn });
+  return found;
 }
 
-/** null for a column that never changes. */
-function describeColumn(name: string, fields: readonly string[]): Result<Column | null> {
-  const numbers = fields.map(toNumber);
-  if (numbers.every((number) => number !== null)) {
-    const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-    const square = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0) / numbers.length;
-    const deviation = Math.sqrt(square);
-    return ok(deviation > 0 ? { kind: 'numeric', name, mean, deviation } : null);
-  }
-  const values = [...new Set(fields)].sort();
-  if (values.includes('')) {
-    const line = fields.indexOf('') + 2;
-    return err(`line ${line}: column '${name}' is empty; fill it in or leave the row out`);
-  }
-  if (values.length > limits.classes) {
-    return err(
-      `column '${name}' has ${values.length} different texts, ${limits.classes} at the most; ` +
-        'leave it out if it is a name or an id',
-    );
-  }
-  return ok(values.length > 1 ? { kind: 'categorical', name, values } : null);
+function lineOf(records: readonly string[][], index: number): number {
+  return records.slice(0, index).reduce((line, record) => line + linesOf(record), 1);
+}
+
+/** A quoted field may go over several lines. */
+function linesOf(record: readonly string[]): number {
+  return record.reduce((sum, field) => sum + field.split(/\r\n|\r|\n/).length - 1, 1);
 }

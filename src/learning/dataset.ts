@@ -32,7 +32,8 @@ export function selectRows(dataset: Dataset, rows: ArrayLike<number>): Dataset {
 
 /**
  * Splits off a random `share` of the rows for validation. Neither part is empty where there are
- * two rows and a share; with a single row both parts are that row.
+ * two rows and a share. With a single row, or without a share, both parts are all rows, so that
+ * there is always something to train on and to measure with.
  */
 export function splitValidation(
   dataset: Dataset,

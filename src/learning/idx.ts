@@ -1,4 +1,4 @@
-import { concatBytes, err, ok, type Result } from '../lib/index.ts';
+import { assert, concatBytes, err, ok, type Result } from '../lib/index.ts';
 import { limits } from '../protocol/index.ts';
 
 /** The IDX format of the MNIST files (LeCun): an array of bytes with its shape. */
@@ -14,14 +14,17 @@ const unsignedByte = 0x08;
 export function parseIdx(bytes: Uint8Array): Result<IdxArray> {
   const [zero, alsoZero, type = 0, dimensions = 0] = bytes;
   if (bytes.length < 4 || zero !== 0 || alsoZero !== 0) {
-    return err('not an IDX file: it does not start with two zero bytes');
+    const start = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0'));
+    return err(
+      `not an IDX file: it starts with ${start.join(' ') || 'nothing'}, not with 00 00 08`,
+    );
   }
   if (type !== unsignedByte) {
     return err(`IDX with elements of type 0x${type.toString(16)}; only bytes (0x8) are read`);
   }
   if (dimensions < 1 || dimensions > 4) return err(`IDX with ${dimensions} dimensions, 1 to 4 are read`); // prettier-ignore
   const start = 4 + 4 * dimensions;
-  if (bytes.length < start) return err('IDX file that ends within its header');
+  if (bytes.length < start) return err(`IDX file of ${bytes.length} bytes ends within its header of ${start}`); // prettier-ignore
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
   const [rows = 0] = shape;
@@ -36,8 +39,10 @@ export function parseIdx(bytes: Uint8Array): Result<IdxArray> {
   return ok({ type: 'uint8', shape, data: bytes.subarray(start) });
 }
 
-/** Writes an IDX file of bytes. */
+/** Writes an IDX file of bytes; `data` has as many as `shape` says. */
 export function writeIdx(shape: readonly number[], data: Uint8Array): Uint8Array {
+  const size = shape.reduce((product, each) => product * each, 1);
+  assert(size === data.length, `shape ${shape.join('×')} of ${data.length} bytes`);
   const header = new Uint8Array(4 + 4 * shape.length);
   header.set([0, 0, unsignedByte, shape.length]);
   const view = new DataView(header.buffer);

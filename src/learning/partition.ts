@@ -1,4 +1,4 @@
-import { at, normal, shuffle, uniform, type Random } from '../lib/index.ts';
+import { at, normal, randomInt, shuffle, uniform, type Random } from '../lib/index.ts';
 
 /** Deals rows out evenly at random: each row to one part. */
 export function dealIid(rows: number, parts: number, random: Random): Uint32Array[] {
@@ -22,7 +22,11 @@ export function dealDirichlet(
 ): Uint32Array[] {
   const hands: number[][] = Array.from({ length: parts }, () => []);
   const byClass = new Map<number, number[]>();
-  labels.forEach((label, row) => byClass.set(label, [...(byClass.get(label) ?? []), row]));
+  labels.forEach((label, row) => {
+    const rows = byClass.get(label);
+    if (rows) rows.push(row);
+    else byClass.set(label, [row]);
+  });
   for (const rows of byClass.values()) {
     shuffle(rows, random);
     let cumulative = 0;
@@ -30,8 +34,8 @@ export function dealDirichlet(
     dirichlet(alpha, parts, random).forEach((share, part) => {
       cumulative += share;
       const to = part === parts - 1 ? rows.length : Math.round(cumulative * rows.length);
-      at(hands, part).push(...rows.slice(from, to));
-      from = Math.max(from, to);
+      const hand = at(hands, part);
+      for (; from < to; from++) hand.push(at(rows, from));
     });
   }
   for (const hand of hands) {
@@ -42,11 +46,16 @@ export function dealDirichlet(
   return hands.map((hand) => Uint32Array.from(hand));
 }
 
-/** A draw from the symmetric Dirichlet distribution: n shares that add up to 1. */
+/**
+ * A draw from the symmetric Dirichlet distribution: n shares that add up to 1. A very small
+ * alpha can leave every draw at 0; one of them, at random, then gets all, as is the limit.
+ */
 export function dirichlet(alpha: number, n: number, random: Random): number[] {
   const draws = Array.from({ length: n }, () => gamma(alpha, random));
   const sum = draws.reduce((total, draw) => total + draw, 0);
-  return sum > 0 ? draws.map((draw) => draw / sum) : draws.map((_, i) => (i === 0 ? 1 : 0));
+  if (sum > 0) return draws.map((draw) => draw / sum);
+  const winner = randomInt(random, n);
+  return draws.map((_, i) => (i === winner ? 1 : 0));
 }
 
 /** A draw from Gamma(shape, 1) (Marsaglia and Tsang 2000). */

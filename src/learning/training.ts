@@ -2,15 +2,18 @@ import { defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from '@
 import { assert, at, shuffle, type Random } from '../lib/index.ts';
 import type { DataDescription, ModelDescription, TrainingOptions } from '../protocol/index.ts';
 import type { Dataset } from './dataset.ts';
-import { outputWidth, tensorsOf, type Tensor } from './model.ts';
+import { featureWidth, outputWidth, parameterCount, tensorsOf, type Tensor } from './model.ts';
+import { scoreClasses, scoreValues, softmaxRows, type Score } from './scoring.ts';
 
+/** jax-js counts references: an argument is consumed, `.ref` keeps it for another use. */
 type Arrays = np.Array[];
 
-/** Rows that are evaluated at once. */
-const evaluationBatch = 256;
 /** Outliers among a table's rows make training diverge without a bound on the gradient. */
 const largestNorm = 2;
-/** Steps between two looks at progress and cancellation. */
+/** Rows that are evaluated at once, and features (16 MiB) if rows are wide. */
+const evaluationRows = 256;
+const evaluationFeatures = 4_194_304;
+/** Steps between two looks at progress and cancellation: some 15 ms of the default model. */
 const stepsPerLook = 8;
 
 /** Local training and evaluation of one task's model. */
@@ -18,75 +21,90 @@ export interface Trainer {
   /** Where it computes: wasm or webgpu. */
   readonly device: string;
   /**
-   * Minibatch SGD with momentum from `parameters` (float32[P]), which are left alone.
+   * Minibatch SGD with momentum and clipped gradients from `parameters` (float32[P]), which are left alone; every row
+   * counts once an epoch.
    *
+   * @param onProgress steps done and in total, mean loss of the epoch so far. What it returns is
+   *   awaited: training on wasm need not leave the event loop otherwise, and a worker that
+   *   answers a proxied call hears a cancel meanwhile
+   * @param cancelled looked at after `onProgress`
    * @returns the new parameters and the last epoch's mean loss; null if cancelled
-   * @throws if a parameter is not finite any more
+   * @throws if training diverged; the message says what to change
    */
   train(
     parameters: Float32Array,
     dataset: Dataset,
     options: TrainingOptions,
     random: Random,
-    onProgress: (done: number, total: number, loss: number) => void,
+    onProgress: (done: number, total: number, loss: number) => unknown,
     cancelled: () => boolean,
   ): Promise<{ readonly parameters: Float32Array; readonly loss: number } | null>;
-  /**
-   * Mean cross-entropy and share of rows read right; for regressions the mean squared error of
-   * the standardised target and R².
-   */
-  evaluate(
-    parameters: Float32Array,
-    dataset: Dataset,
-  ): Promise<{ readonly loss: number; readonly accuracy: number }>;
+  /** Loss and accuracy (R² for regressions) on a dataset of one row at least. */
+  evaluate(parameters: Float32Array, dataset: Dataset): Promise<Score>;
   /** float32[rows × outputs]: probabilities, or standardised values. */
   predict(parameters: Float32Array, dataset: Dataset): Promise<Float32Array>;
 }
 
-/** Prepares training: WebGPU where there is one, else WebAssembly. */
+/**
+ * Prepares training: on WebGPU where there is one, else on WebAssembly.
+ *
+ * @throws if the device asked for is not there
+ */
 export async function openTrainer(
   data: DataDescription,
   model: ModelDescription,
   device?: 'wasm' | 'webgpu',
 ): Promise<Trainer> {
-  const chosen = device ?? (await bestDevice());
-  await init(chosen);
+  const chosen = device ?? ((await initDevice('webgpu')) ? 'webgpu' : 'wasm');
+  if (!(await initDevice(chosen))) throw new Error(`training on ${chosen} is not possible here`);
   defaultDevice(chosen);
-  return new JaxTrainer(chosen, tensorsOf(data, model), outputWidth(data), isRegression(data));
+  return new JaxTrainer(chosen, data, model);
 }
 
-async function bestDevice(): Promise<'wasm' | 'webgpu'> {
-  if (!('navigator' in globalThis)) return 'wasm'; // Node: looking for WebGPU would throw
+async function initDevice(device: 'wasm' | 'webgpu'): Promise<boolean> {
+  // jax-js reads navigator.gpu unguarded, and Node 20 has no navigator.
+  if (device === 'webgpu' && !('navigator' in globalThis)) return false;
   try {
-    return (await init('webgpu')).includes('webgpu') ? 'webgpu' : 'wasm';
+    return (await init(device)).includes(device);
   } catch {
-    return 'wasm';
+    return false;
   }
 }
 
-function isRegression(data: DataDescription): boolean {
-  return data.kind === 'table' && data.target.kind === 'numeric';
-}
+/** What a step takes, consumes and returns anew. (jax-js takes types for trees, no interfaces.) */
+type State = {
+  weights: Arrays;
+  velocity: Arrays;
+  /** Σ loss of the epoch's rows; kept on the device, as reading it would stall every step. */
+  loss: np.Array;
+};
 
-/**
- * jax-js arrays are reference-counted: an argument is consumed, `.ref` keeps it for another use.
- * Batches have one size, the last one filled up with rows of weight 0, so that every step runs the
- * same compiled kernels.
- */
+type Batch = {
+  x: np.Array;
+  y: np.Array;
+  /** Of each row in the batch's mean: 1/rows, or 0 for filling. [size, 1] */
+  share: np.Array;
+  rows: np.Array;
+  rate: np.Array;
+  momentum: np.Array;
+};
+
 class JaxTrainer implements Trainer {
   readonly device: string;
   readonly #tensors: readonly Tensor[];
+  readonly #inputs: number;
   readonly #outputs: number;
   readonly #regression: boolean;
-  readonly #forward: (parameters: Arrays, x: np.Array) => np.Array;
-  #step: { readonly key: string; readonly run: Step } | null = null;
+  readonly #forward = jit(forward);
+  readonly #step: ReturnType<typeof compileStep>;
 
-  constructor(device: string, tensors: readonly Tensor[], outputs: number, regression: boolean) {
+  constructor(device: string, data: DataDescription, model: ModelDescription) {
     this.device = device;
-    this.#tensors = tensors;
-    this.#outputs = outputs;
-    this.#regression = regression;
-    this.#forward = jit((parameters: Arrays, x: np.Array) => forward(parameters, x));
+    this.#tensors = tensorsOf(data, model);
+    this.#inputs = featureWidth(data);
+    this.#outputs = outputWidth(data);
+    this.#regression = data.kind === 'table' && data.target.kind === 'numeric';
+    this.#step = compileStep(this.#regression);
   }
 
   async train(
@@ -94,47 +112,43 @@ class JaxTrainer implements Trainer {
     dataset: Dataset,
     options: TrainingOptions,
     random: Random,
-    onProgress: (done: number, total: number, loss: number) => void,
+    onProgress: (done: number, total: number, loss: number) => unknown,
     cancelled: () => boolean,
   ): Promise<{ readonly parameters: Float32Array; readonly loss: number } | null> {
-    const { batchSize, localEpochs } = options;
-    const step = this.#stepFor(options);
-    let weights = this.#load(parameters);
-    let velocity: Arrays = this.#tensors.map(({ shape }) => np.zeros([...shape]));
-    const order = Uint32Array.from({ length: dataset.rows }, (_, row) => row);
-    const perEpoch = Math.ceil(dataset.rows / batchSize);
-    const total = perEpoch * localEpochs;
-    let done = 0;
+    const { rows } = dataset;
+    assert(rows > 0, 'training on no rows');
+    const batchSize = Math.min(options.batchSize, rows);
+    const perEpoch = Math.ceil(rows / batchSize);
+    const total = perEpoch * options.localEpochs;
+    const order = Uint32Array.from({ length: rows }, (_, row) => row);
     let epochLoss = 0;
-    for (let epoch = 0; epoch < localEpochs; epoch++) {
-      shuffle(order, random);
-      epochLoss = 0;
-      for (let batch = 0; batch < perEpoch; batch++) {
-        const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
-        const { x, y, w } = this.#batch(dataset, rows, batchSize);
-        const [nextWeights, nextVelocity, loss] = step(weights, velocity, x, y, w);
-        weights = nextWeights;
-        velocity = nextVelocity;
-        done++;
-        const [value = NaN] = await loss.data();
-        epochLoss += value * (rows.length / dataset.rows);
+    let state = this.#start(parameters);
+    try {
+      for (let done = 1; done <= total; done++) {
+        const batch = (done - 1) % perEpoch;
+        if (batch === 0) {
+          shuffle(order, random);
+          state.loss.dispose();
+          state = { ...state, loss: np.zeros([]) };
+        }
+        const end = Math.min(rows, (batch + 1) * batchSize);
+        const picked = order.subarray(batch * batchSize, end);
+        state = this.#step({ ...state, ...this.#batch(dataset, picked, batchSize, options) });
         if (done % stepsPerLook !== 0 && done !== total) continue;
-        onProgress(done, total, value);
-        await Promise.resolve();
-        if (!cancelled()) continue;
-        tree.dispose([weights, velocity]);
-        return null;
+        epochLoss = at(await read(state.loss.ref), 0) / end;
+        if (!Number.isFinite(epochLoss)) throw diverged();
+        await onProgress(done, total, epochLoss);
+        if (cancelled()) return null;
       }
+      const trained = await this.#unload(state.weights);
+      if (!trained.every((value) => Number.isFinite(value))) throw diverged();
+      return { parameters: trained, loss: epochLoss };
+    } finally {
+      tree.dispose([...state.weights, ...state.velocity, state.loss]);
     }
-    tree.dispose(velocity);
-    const trained = await this.#unload(weights);
-    if (!trained.every((value) => Number.isFinite(value))) {
-      throw new Error('training diverged: lower the learning rate or the momentum');
-    }
-    return { parameters: trained, loss: epochLoss };
   }
 
-  async evaluate(parameters: Float32Array, dataset: Dataset) {
+  async evaluate(parameters: Float32Array, dataset: Dataset): Promise<Score> {
     const outputs = await this.#outputsOf(parameters, dataset);
     return this.#regression
       ? scoreValues(outputs, dataset.targets)
@@ -143,111 +157,110 @@ class JaxTrainer implements Trainer {
 
   async predict(parameters: Float32Array, dataset: Dataset): Promise<Float32Array> {
     const outputs = await this.#outputsOf(parameters, dataset);
-    if (this.#regression) return outputs;
-    for (let i = 0; i < outputs.length; i += this.#outputs) {
-      outputs.set(softmax(outputs.subarray(i, i + this.#outputs)), i);
-    }
+    if (!this.#regression) softmaxRows(outputs, this.#outputs);
     return outputs;
   }
 
   /** Logits or values, rows × outputs. */
   async #outputsOf(parameters: Float32Array, dataset: Dataset): Promise<Float32Array> {
-    const weights = this.#load(parameters);
+    const size = Math.max(1, Math.min(evaluationRows, evaluationFeatures / this.#inputs) | 0);
     const outputs = new Float32Array(dataset.rows * this.#outputs);
-    for (let from = 0; from < dataset.rows; from += evaluationBatch) {
-      const length = Math.min(evaluationBatch, dataset.rows - from);
-      const rows = Uint32Array.from({ length }, (_, i) => from + i);
-      const x = this.#features(dataset, rows, evaluationBatch);
-      const result = await this.#forward(tree.ref(weights), x).data();
-      const part = Float32Array.from(result.subarray(0, length * this.#outputs));
-      outputs.set(part, from * this.#outputs);
+    const weights = this.#load(parameters);
+    try {
+      for (let from = 0; from < dataset.rows; from += size) {
+        const length = Math.min(size, dataset.rows - from);
+        const rows = Uint32Array.from({ length }, (_, i) => from + i);
+        const x = this.#features(dataset, rows, size);
+        const part = await read(this.#forward(tree.ref(weights), x));
+        outputs.set(part.subarray(0, length * this.#outputs), from * this.#outputs);
+      }
+    } finally {
+      tree.dispose(weights);
     }
-    tree.dispose(weights);
     return outputs;
   }
 
-  #features(dataset: Dataset, rows: Uint32Array, size: number): np.Array {
-    const { width, features, featureScale } = dataset;
-    const x = new Float32Array(size * width);
-    rows.forEach((row, i) => {
-      for (let j = 0; j < width; j++) {
-        x[i * width + j] = (features[row * width + j] ?? 0) * featureScale;
-      }
-    });
-    return np.array(x).reshape([size, width]);
+  #start(parameters: Float32Array): State {
+    return {
+      weights: this.#load(parameters),
+      velocity: this.#tensors.map(({ shape }) => np.zeros([...shape])),
+      loss: np.zeros([]),
+    };
   }
 
-  /** Features, targets (one-hot or values), and the weight of each row: 1, or 0 for filling. */
-  #batch(dataset: Dataset, rows: Uint32Array, size: number) {
+  /**
+   * The named rows as a batch of `size`. Batches have one size, the last one filled up with rows
+   * that do not count, so that every step runs the same compiled kernels.
+   */
+  #batch(dataset: Dataset, rows: Uint32Array, size: number, options: TrainingOptions): Batch {
     const outputs = this.#outputs;
     const y = new Float32Array(size * outputs);
-    const w = new Float32Array(size);
     rows.forEach((row, i) => {
       const target = dataset.targets[row] ?? 0;
       if (this.#regression) y[i] = target;
       else y[i * outputs + target] = 1;
-      w[i] = 1 / rows.length;
     });
     return {
       x: this.#features(dataset, rows, size),
       y: np.array(y).reshape([size, outputs]),
-      w: np.array(w).reshape([size, 1]),
+      share: np.array(new Float32Array(size).fill(1 / rows.length, 0, rows.length)).reshape([size, 1]), // prettier-ignore
+      rows: np.array(rows.length),
+      rate: np.array(options.learningRate),
+      momentum: np.array(options.momentum),
     };
   }
 
+  #features({ width, features, featureScale }: Dataset, rows: Uint32Array, size: number): np.Array {
+    assert(width === this.#inputs, `rows of ${width} features, the model takes ${this.#inputs}`);
+    const x = new Float32Array(size * width);
+    for (let i = 0; i < rows.length; i++) {
+      const [from, to] = [(rows[i] ?? 0) * width, i * width];
+      for (let j = 0; j < width; j++) x[to + j] = (features[from + j] ?? 0) * featureScale;
+    }
+    return np.array(x).reshape([size, width]);
+  }
+
   #load(parameters: Float32Array): Arrays {
+    assert(parameters.length === parameterCount(this.#tensors), 'parameters of another model');
     return this.#tensors.map(({ shape, offset, length }) =>
       np.array(parameters.slice(offset, offset + length)).reshape([...shape]),
     );
   }
 
   async #unload(weights: Arrays): Promise<Float32Array> {
-    const parameters = new Float32Array(this.#tensors.reduce((sum, { length }) => sum + length, 0));
+    const parameters = new Float32Array(parameterCount(this.#tensors));
     for (const [i, { offset }] of this.#tensors.entries()) {
-      parameters.set(Float32Array.from(await at(weights, i).data()), offset);
+      parameters.set(await read(at(weights, i).ref), offset);
     }
     return parameters;
   }
-
-  /** The compiled step; compiled anew only if the options changed. */
-  #stepFor({ learningRate, momentum, batchSize }: TrainingOptions): Step {
-    const key = [learningRate, momentum, batchSize].join();
-    if (this.#step?.key !== key) {
-      const run = compileStep(this.#regression, learningRate, momentum);
-      this.#step = { key, run };
-    }
-    return this.#step.run;
-  }
 }
 
-type Step = (
-  weights: Arrays,
-  velocity: Arrays,
-  x: np.Array,
-  y: np.Array,
-  w: np.Array,
-) => [Arrays, Arrays, np.Array];
-
-function compileStep(regression: boolean, learningRate: number, momentum: number): Step {
-  const lossOf = (weights: Arrays, x: np.Array, y: np.Array, w: np.Array) => {
+/**
+ * The compiled step of SGD with momentum: v ← μ·v + ∇, w ← w − η·v, where ∇ is the gradient of
+ * the batch's mean loss, clipped.
+ * η and μ are arguments, so that other options need no compilation.
+ */
+function compileStep(regression: boolean) {
+  const lossOf = (weights: Arrays, x: np.Array, y: np.Array, share: np.Array) => {
     const outputs = forward(weights, x);
     const each = regression ? np.square(outputs.sub(y)) : nn.logSoftmax(outputs).mul(y).mul(-1);
-    return each.mul(w).sum();
+    return each.mul(share).sum();
   };
   const gradient = valueAndGrad(lossOf);
-  return jit((weights: Arrays, velocity: Arrays, x: np.Array, y: np.Array, w: np.Array) => {
-    const [loss, gradients] = gradient(tree.ref(weights), x, y, w);
+  return jit(({ weights, velocity, loss, x, y, share, rows, rate, momentum }: State & Batch) => {
+    const [mean, gradients] = gradient(tree.ref(weights), x, y, share);
     const clip = clipFactor(gradients);
     const nextVelocity = velocity.map((v, i) =>
-      v.mul(momentum).add(at(gradients, i).mul(clip.ref)),
+      v.mul(momentum.ref).add(at(gradients, i).mul(clip.ref)),
     );
-    const next = weights.map((weight, i) => weight.sub(at(nextVelocity, i).ref.mul(learningRate)));
-    clip.dispose();
-    return [next, nextVelocity, loss] as [Arrays, Arrays, np.Array];
+    const next = weights.map((weight, i) => weight.sub(at(nextVelocity, i).ref.mul(rate.ref)));
+    tree.dispose([momentum, rate, clip]);
+    return { weights: next, velocity: nextVelocity, loss: loss.add(mean.mul(rows)) };
   });
 }
 
-/** What scales gradients to a norm of at most {@link largestNorm} (Pascanu et al. 2013). */
+/** What scales gradients to a norm of at most {@link largestNorm} (Pascanu et al. 2013); keeps them. */
 function clipFactor(gradients: Arrays): np.Array {
   const squares = gradients.map((gradient) => np.square(gradient.ref).sum());
   const norm = np.sqrt(squares.reduce((sum, square) => sum.add(square)));
@@ -264,36 +277,16 @@ function forward(weights: Arrays, x: np.Array): np.Array {
   return activation;
 }
 
-function softmax(logits: Float32Array): Float32Array {
-  const largest = Math.max(...logits);
-  const powers = logits.map((logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
+/** Consumes the array. */
+async function read(array: np.Array): Promise<Float32Array> {
+  const data: unknown = await array.data();
+  assert(data instanceof Float32Array, 'an array is not float32');
+  return data;
 }
 
-function scoreClasses(logits: Float32Array, targets: Float32Array, classes: number) {
-  let right = 0;
-  let loss = 0;
-  targets.forEach((target, row) => {
-    const probabilities = softmax(logits.subarray(row * classes, (row + 1) * classes));
-    const best = probabilities.indexOf(Math.max(...probabilities));
-    if (best === target) right++;
-    loss -= Math.log(Math.max(1e-30, probabilities[target] ?? 0));
-  });
-  return { loss: loss / targets.length, accuracy: right / targets.length };
-}
-
-function scoreValues(values: Float32Array, targets: Float32Array) {
-  assert(targets.length > 0, 'evaluating no rows');
-  const mean = targets.reduce((sum, target) => sum + target, 0) / targets.length;
-  let residual = 0;
-  let variance = 0;
-  targets.forEach((target, row) => {
-    residual += (target - (values[row] ?? 0)) ** 2;
-    variance += (target - mean) ** 2;
-  });
-  return {
-    loss: residual / targets.length,
-    accuracy: variance === 0 ? 0 : 1 - residual / variance,
-  };
+function diverged(): Error {
+  return new Error(
+    'training diverged: a loss or a parameter is not finite; ' +
+      'lower the learning rate or the momentum, or look for outliers in the data',
+  );
 }

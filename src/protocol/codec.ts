@@ -22,7 +22,10 @@ function codec<T>(schema: v.GenericSchema<unknown, T>, maxBytes: number): Codec<
       const decoded = decodeCanonical(frame);
       if (!decoded.ok) return err(`malformed frame: ${decoded.error}`);
       const parsed = v.safeParse(schema, decoded.value);
-      return parsed.success ? ok(parsed.output) : err(`bad message: ${v.summarize(parsed.issues)}`);
+      if (parsed.success) return ok(parsed.output);
+      // The summary quotes what was sent: one line of it is enough.
+      const summary = v.summarize(parsed.issues).replace(/\s+/g, ' ').slice(0, 200);
+      return err(`bad message: ${summary}`);
     },
   };
 }

@@ -14,6 +14,7 @@ export {
 export type { Signed } from './signed.ts';
 export { taskIdOf } from './task-id.ts';
 export {
+  dataSchema,
   taskSchema,
   type Column,
   type DataDescription,

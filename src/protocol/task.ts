@@ -3,7 +3,13 @@ import { scalarCounts } from '../vds/index.ts';
 import { bytesOf, finite, peerId, whole } from './fields.ts';
 import { limits } from './limits.ts';
 
-const name = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameLength));
+const name = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(limits.nameLength),
+  // Decoders take it for a byte order mark and drop it: the description would not round-trip.
+  v.check((text) => !text.startsWith('\uFEFF'), 'starts with a byte order mark'),
+);
 const milliseconds = whole(100, 24 * 3600_000);
 
 const classes = v.pipe(
@@ -54,7 +60,7 @@ const tableData = v.strictObject({
 });
 
 /** What a member's data must look like. */
-const dataSchema = v.variant('kind', [imageData, tableData]);
+export const dataSchema = v.variant('kind', [imageData, tableData]);
 export type DataDescription = v.InferOutput<typeof dataSchema>;
 export type ImageData = v.InferOutput<typeof imageData>;
 export type TableData = v.InferOutput<typeof tableData>;

@@ -98,6 +98,7 @@ export type Phase =
       readonly name: 'collecting';
       readonly digest: string;
       readonly from: PeerId;
+      readonly record: RoundRecord;
       /** Members that agree on the digest and have not been asked yet. */
       readonly candidates: readonly PeerId[];
     } & ManifestPhase)

@@ -287,7 +287,7 @@ export class RoundCoordinator {
       this.#askForSum(phase, phase.digest, phase.candidates, now);
       return;
     }
-    const record = this.#record(phase, phase.digest, now);
+    const { record } = phase;
     this.#model = event.result.value;
     this.#history.push(record);
     this.#metrics.clear();
@@ -453,8 +453,9 @@ export class RoundCoordinator {
     }
     const { round, attempt, revision, scales } = phase.manifest;
     const deadline = now + patience.collectMs;
-    this.#phase = { ...phase, name: 'collecting', digest, from, candidates: others, deadline };
     const record = this.#record(phase, digest, now);
+    const collecting = { name: 'collecting', digest, from, record, candidates: others } as const;
+    this.#phase = { ...phase, ...collecting, deadline };
     this.#effects.push({ type: 'collect', from, round, attempt, revision, scales, digest, record });
     this.#send(from, { type: 'upload', round, attempt, revision });
   }
