@@ -138,6 +138,8 @@ export class RoundMember {
     }
     this.#drop();
     this.#adopt(message.model);
+    // What an attempt that failed exchanged is of no use to this one.
+    if (this.#rounds.has(message.round)) this.#forgetRounds((round) => round === message.round);
     this.#step = { name: 'waiting-for-model', ...refOf(message), scales: null };
   }
 
@@ -228,11 +230,18 @@ export class RoundMember {
   #adopt(model: VerifiedHeader) {
     if (this.#model?.id === model.id) return;
     if (this.#step.name !== 'idle' && this.#step.round <= model.round) this.#drop();
+    // After a reload the store holds batches of the open round that we have yet to be told of.
+    const reloaded = this.#model === null;
     this.#model = model;
     this.#toEvaluate = true;
     this.#fetch(model);
+    if (!reloaded) this.#forgetRounds((round) => round < model.round - 1);
+  }
+
+  /** Drops the batches of rounds that nobody needs any more. */
+  #forgetRounds(isOver: (round: number) => boolean) {
     for (const [round, headers] of this.#rounds) {
-      if (round >= model.round - 1) continue;
+      if (!isOver(round)) continue;
       this.#rounds.delete(round);
       for (const header of headers) this.#held.delete(header);
     }

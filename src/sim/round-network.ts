@@ -286,6 +286,10 @@ export class RoundNetwork {
         member.log.push(effect.text);
         break;
       case 'keep':
+        for (const header of member.held.keys()) {
+          if (!effect.headers.includes(header)) member.held.delete(header);
+        }
+        break;
       case 'feedback':
       case 'cancel-training':
         break;

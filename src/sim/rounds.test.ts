@@ -108,6 +108,18 @@ describe('a member that', () => {
     expect(authorsOf(record(1))).toEqual(ids(tabs));
   });
 
+  test('reloads during the exchange keeps the chunks that it has', () => {
+    const { network, tabs, phase } = start(3, { rounds: 1, minimum: 3 });
+    network.run(phase('exchanging'), minute);
+    const tab = at(tabs, 1);
+    network.run(() => tab.held.size >= 3, minute);
+    const held = [...tab.held.keys()];
+    network.reload(tab);
+    network.run(() => tab.online, minute);
+    network.run(() => false, 15); // the welcome has come, the manifest has not been dealt with
+    expect([...tab.held.keys()]).toEqual(held);
+  });
+
   test('reloads during the exchange finds its place again', () => {
     const { network, tabs, closed, phase, record } = start(3, { rounds: 1, minimum: 3 });
     network.run(phase('exchanging'), minute);
@@ -115,6 +127,17 @@ describe('a member that', () => {
     expect(network.run(closed(1), minute)).toBe(true);
     expect(authorsOf(record(1))).toEqual(ids(tabs));
     expect(at(tabs, 1).digests.get(1)).toBe(bytesToHex(record(1).digest));
+  });
+
+  test('sees a round fail drops what it exchanged for it', () => {
+    const { network, tabs, closed } = start(2, { rounds: 1, minimum: 2 });
+    const liar = at(tabs, 0);
+    liar.liesAboutDigest = true;
+    network.run(() => network.coordinator.snapshot().attempt >= 4, 5 * minute);
+    liar.liesAboutDigest = false;
+    expect(network.run(closed(1), 5 * minute)).toBe(true);
+    // The model before and after, and one update each.
+    for (const tab of tabs) expect(tab.held.size).toBeLessThanOrEqual(4);
   });
 
   test('is slower than the deadline misses the round and takes part in the next', () => {
