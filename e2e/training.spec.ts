@@ -1,3 +1,4 @@
+import { digitsData } from '../signaling/default-task.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { closedRound, expect, selfId, test } from './swarm.ts';
 
@@ -45,7 +46,7 @@ test('a tab closed in mid-round does not hold up the others', async ({ coordinat
     minimum: 3,
     rounds: 1,
     // Long enough that the tab closes while it trains.
-    data: digits(2000),
+    data: digitsData(2000, 0),
   });
   const tabs = await Promise.all([1, 2, 3].map(() => openTab(url)));
   const [leaver, ...others] = tabs;
@@ -106,15 +107,3 @@ test('a duplicated tab gets an identity of its own', async ({ browser, coordinat
   expect(await selfId(copy)).not.toBe(id);
   await expect(tab.getByTestId('connection')).toHaveText(/online/i);
 });
-
-/** The digits task's data with another number of samples. */
-function digits(samplesPerMember: number) {
-  return {
-    kind: 'image' as const,
-    width: 28,
-    height: 28,
-    channels: 1 as const,
-    classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
-    builtIn: { generator: 'digits' as const, seed: 1, samplesPerMember, alpha: null },
-  };
-}

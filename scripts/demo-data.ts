@@ -16,6 +16,7 @@ import {
 } from '../src/learning/index.ts';
 import { seededRandom, type Result } from '../src/lib/index.ts';
 import type { DataDescription } from '../src/protocol/index.ts';
+import { digitsData } from '../signaling/default-task.ts';
 
 /** A file as a page's file picker takes it. */
 export interface TabFile {
@@ -103,14 +104,7 @@ export async function dealTable(
 export function builtInDigits(samplesPerMember: number, alpha: number | null): DemoData {
   const random = seededRandom(0xfeed);
   return {
-    data: {
-      kind: 'image',
-      width: 28,
-      height: 28,
-      channels: 1,
-      classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
-      builtIn: { generator: 'digits', seed: 1, samplesPerMember, alpha },
-    },
+    data: digitsData(samplesPerMember, alpha ?? 0),
     files: null,
     heldOut: generateDigits(2000, digitShares(null, random), random),
   };

@@ -15,7 +15,11 @@ const views = [
 ] as const;
 
 const dataFolder = await mkdtemp(join(tmpdir(), 'murmuration-pictures-'));
-const config = readConfig({ PORT: '0', MURMURATION_MINIMUM_MEMBERS: '4', MURMURATION_ROUNDS: '12' });
+const config = readConfig({
+  PORT: '0',
+  MURMURATION_MINIMUM_MEMBERS: '4',
+  MURMURATION_ROUNDS: '12',
+});
 const coordinator = await startCoordinator({ ...config, dataFolder }, { folder: 'dist' });
 const browser = await launchBrowser();
 try {

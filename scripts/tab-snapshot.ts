@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import type { AppState } from '../src/app/index.ts';
 
 /** What a tab says of itself: the page's `murmuration.snapshot()`, as far as tools use it. */
 export interface TabSnapshot {
@@ -7,15 +8,8 @@ export interface TabSnapshot {
   readonly history: readonly { readonly round: number }[];
   /** hex SHA-256 of the models that the tab computed, by round */
   readonly digests: Readonly<Record<number, string | undefined>>;
-  readonly totals: {
-    readonly uploaded: number;
-    readonly downloaded: number;
-    readonly verified: number;
-    readonly rejected: number;
-    readonly resumed: number;
-    readonly seeded: number;
-  };
-  readonly server: { readonly up: number; readonly down: number };
+  readonly totals: AppState['totals'];
+  readonly server: AppState['server'];
   readonly samples: number;
   readonly device: string | null;
   /** Why the tab takes no part any more; null if it does. */

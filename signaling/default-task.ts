@@ -19,23 +19,28 @@ export type TaskSettings = Omit<
   'type' | 'version' | 'ownerKey' | 'nonce' | 'exchange' | 'crs'
 >;
 
+/** The built-in digits, `samplesPerMember` on each; alpha as in the configuration. */
+export function digitsData(samplesPerMember: number, alpha: number) {
+  return {
+    kind: 'image' as const,
+    width: 28,
+    height: 28,
+    channels: 1 as const,
+    classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    builtIn: {
+      generator: 'digits' as const,
+      seed: 1,
+      samplesPerMember,
+      alpha: alpha === 0 ? null : alpha,
+    },
+  };
+}
+
 /** The task that a tab joins which names none: reading handwritten digits. */
 export function digitsTask(config: Config): TaskSettings {
   return {
     name: 'Handwritten digits',
-    data: {
-      kind: 'image',
-      width: 28,
-      height: 28,
-      channels: 1,
-      classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
-      builtIn: {
-        generator: 'digits',
-        seed: 1,
-        samplesPerMember: config.samplesPerMember,
-        alpha: config.alpha === 0 ? null : config.alpha,
-      },
-    },
+    data: digitsData(config.samplesPerMember, config.alpha),
     model: { kind: 'mlp', hidden: [128] },
     ...defaultLearning(config),
   };

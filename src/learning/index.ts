@@ -1,8 +1,8 @@
 export { applySum, modelDigest, sumUpdates, weightsBySamples } from './aggregation.ts';
-export { parseCsv, type Table } from './csv.ts';
-export { classCounts, selectRows, splitValidation, type Dataset } from './dataset.ts';
+export { parseCsv } from './csv.ts';
+export { classCounts, splitValidation, type Dataset } from './dataset.ts';
 export { digitShares, generateDigits } from './digits.ts';
-export { parseIdx, writeIdx, type IdxArray } from './idx.ts';
+export { parseIdx, writeIdx } from './idx.ts';
 export { fitImages, fitTable } from './importers.ts';
 export {
   featureWidth,
@@ -12,6 +12,6 @@ export {
   tensorsOf,
   type Tensor,
 } from './model.ts';
-export { dealDirichlet, dealIid, dirichlet } from './partition.ts';
+export { dealDirichlet, dealIid } from './partition.ts';
 export { largestMagnitudes, quantise, scalesOf } from './quantiser.ts';
 export { describeTable } from './table-schema.ts';
