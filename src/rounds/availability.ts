@@ -1,14 +1,16 @@
 import { Bitfield, type HeaderId, type PeerId } from '../lib/index.ts';
+import type { VerifiedHeader } from '../vds/index.ts';
+import type { ManifestPhase } from './coordinator-state.ts';
 
 /** A batch of the manifest, as far as availability goes. */
-export interface Wanted {
+interface Wanted {
   readonly author: PeerId;
   readonly header: HeaderId;
   readonly chunks: number;
 }
 
 /** What each member said it holds. */
-export type Holdings = ReadonlyMap<PeerId, ReadonlyMap<HeaderId, Bitfield>>;
+type Holdings = ReadonlyMap<PeerId, ReadonlyMap<HeaderId, Bitfield>>;
 
 /**
  * The authors whose batch cannot be completed from the members that are present: gone themselves,
@@ -49,4 +51,27 @@ export function unreachedAuthors(
       return lacking.length * 2 > others.length;
     })
     .map(({ author }) => author);
+}
+
+/** The batches that every member of the manifest is to get. */
+export function wantedBatches(headers: ReadonlyMap<PeerId, VerifiedHeader>): Wanted[] {
+  return [...headers].map(([author, { id, columns }]) => ({
+    author,
+    header: id,
+    chunks: columns.length,
+  }));
+}
+
+/** What members reported, and what they must hold: who is done everything, an author its own. */
+export function reportedHoldings(
+  phase: Pick<ManifestPhase, 'headers' | 'held' | 'done'>,
+): Holdings {
+  const full = (header: VerifiedHeader) => Bitfield.full(header.columns.length);
+  return new Map(
+    [...phase.headers].map(([peer, own]) => {
+      const held = new Map(phase.held.get(peer)).set(own.id, full(own));
+      if (phase.done.has(peer)) for (const h of phase.headers.values()) held.set(h.id, full(h));
+      return [peer, held];
+    }),
+  );
 }

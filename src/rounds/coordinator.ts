@@ -11,11 +11,12 @@ import type {
   TaskDescription,
 } from '../protocol/index.ts';
 import { headerId, type SignedHeader, type VerifiedHeader } from '../vds/index.ts';
-import { lostAuthors, unreachedAuthors, type Wanted } from './availability.ts';
+import { lostAuthors, reportedHoldings, unreachedAuthors, wantedBatches } from './availability.ts';
 import type { CoordinatorEffect, CoordinatorEvent, ManifestPhase, Phase, RoundMessage, ScaledPhase } from './coordinator-state.ts'; // prettier-ignore
 import { Members } from './members.ts';
 import { meanMetrics } from './metrics.ts';
 import { settle } from './settlement.ts';
+import { unfitness } from './update-check.ts';
 
 /** How patient the coordinator is, in ms. */
 const patience = {
@@ -262,19 +263,15 @@ export class RoundCoordinator {
     if (phase.name !== 'sealing' || !this.#isCurrent(event)) return;
     if (!phase.verifying.delete(event.peer)) return;
     const { result, peer } = event;
-    const problem = result.ok ? this.#unfit(result.value, peer) : result.error;
+    const asked = {
+      author: peer,
+      round: this.#round,
+      scalars: this.#options.description.exchange.scalars,
+      parameters: this.#parameters,
+    };
+    const problem = result.ok ? unfitness(result.value, asked) : result.error;
     if (result.ok && problem === null) phase.headers.set(peer, result.value);
     else this.#warn(`${shortId(peer)}: header refused: ${problem ?? ''}`);
-  }
-
-  /** Why a header whose signature holds is not what this round asked `peer` for; null if it is. */
-  #unfit(header: VerifiedHeader, peer: PeerId): string | null {
-    if (header.author !== peer) return 'by another author';
-    if (header.round !== this.#round) return 'of another round';
-    if (header.kind !== 'update' || header.lanes !== 'update') return 'not an update';
-    if (header.scalars !== this.#options.description.exchange.scalars) return 'another chunk size';
-    if (header.byteLength !== this.#parameters) return `not of ${this.#parameters} parameters`;
-    return null;
   }
 
   #collected(event: Extract<CoordinatorEvent, { type: 'collected' }>, now: number) {
@@ -357,7 +354,7 @@ export class RoundCoordinator {
       }
       case 'exchanging': {
         const { done, headers, manifest } = phase;
-        const lost = lostAuthors(this.#wanted(headers), this.#holdings(phase), (peer) =>
+        const lost = lostAuthors(wantedBatches(headers), reportedHoldings(phase), (peer) =>
           members.isPresent(peer, now),
         );
         const awaited = [...headers.keys()].some(
@@ -378,7 +375,11 @@ export class RoundCoordinator {
           return true;
         }
         const present = [...headers.keys()].filter((peer) => members.isPresent(peer, now));
-        const unreached = unreachedAuthors(this.#wanted(headers), this.#holdings(phase), present);
+        const unreached = unreachedAuthors(
+          wantedBatches(headers),
+          reportedHoldings(phase),
+          present,
+        );
         const dropped = [...new Set([...lost, ...unreached])];
         if (manifest.revision >= 10 || dropped.length === 0) {
           return this.#fail('too few members completed the exchange', now);
@@ -484,26 +485,6 @@ export class RoundCoordinator {
 
   #isCurrent(message: { readonly round: number; readonly attempt: number }): boolean {
     return message.round === this.#round && message.attempt === this.#attempt;
-  }
-
-  #wanted(headers: ReadonlyMap<PeerId, VerifiedHeader>): Wanted[] {
-    return [...headers].map(([author, { id, columns }]) => ({
-      author,
-      header: id,
-      chunks: columns.length,
-    }));
-  }
-
-  /** What members reported, and what they must hold: who is done everything, an author its own. */
-  #holdings(phase: Extract<Phase, { name: 'exchanging' }>) {
-    const full = (header: VerifiedHeader) => Bitfield.full(header.columns.length);
-    return new Map(
-      [...phase.headers].map(([peer, own]) => {
-        const held = new Map(phase.held.get(peer)).set(own.id, full(own));
-        if (phase.done.has(peer)) for (const h of phase.headers.values()) held.set(h.id, full(h));
-        return [peer, held];
-      }),
-    );
   }
 
   #openMessage(cohort: readonly PeerId[], remainingMs: number): ServerMessage {
