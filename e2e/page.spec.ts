@@ -13,17 +13,23 @@ test('a tab that is alone is told to open another one', async ({ coordinate, ope
   expect(await selfId(other)).not.toBe(await selfId(tab));
 });
 
-test('a lost coordinator is said, and the tab is back by itself when it is', async ({
+test('a lost coordinator is said, and when it is back the tabs go on by themselves', async ({
   coordinate,
   openTab,
 }) => {
-  const { url } = await coordinate();
-  const tab = await openTab(url);
-  await expect(tab.getByTestId('connection')).toHaveText(/online/i);
-  await tab.context().setOffline(true);
-  await tab.evaluate(() => dispatchEvent(new Event('offline')));
-  await tab.context().setOffline(false);
-  await expect(tab.getByTestId('connection')).toHaveText(/online/i);
+  const coordinator = await coordinate({ rounds: 3 });
+  const tabs = [await openTab(coordinator.url), await openTab(coordinator.url)];
+  for (const tab of tabs) {
+    await expect(tab.locator('[data-testid=history-row][data-round="1"]')).toBeVisible();
+  }
+  await coordinator.stop();
+  for (const tab of tabs) {
+    await expect(tab.getByTestId('connection')).toHaveAttribute('aria-label', /reconnecting/);
+  }
+  const again = await coordinator.startAgain();
+  expect(again.room.id).toBe(coordinator.room.id);
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  expect(again.room.snapshot().history.map((record) => record.round)).toEqual([1, 2, 3]);
 });
 
 test('a link to a task that the coordinator does not have says so', async ({

@@ -11,9 +11,15 @@ export interface SwarmSettings extends Partial<TaskSettings> {
   readonly minimum?: number;
 }
 
+/** A coordinator of a test, which can be stopped and started again on its folder and port. */
+export interface TestCoordinator extends Coordinator {
+  stop(): Promise<void>;
+  startAgain(): Promise<Coordinator>;
+}
+
 interface Fixtures {
   /** Starts a coordinator on a free port; it is stopped after the test. */
-  readonly coordinate: (settings?: SwarmSettings) => Promise<Coordinator>;
+  readonly coordinate: (settings?: SwarmSettings) => Promise<TestCoordinator>;
   /** Opens a tab in a context of its own, or in the one that is given. */
   readonly openTab: (url: string, context?: BrowserContext) => Promise<Page>;
 }
@@ -21,7 +27,7 @@ interface Fixtures {
 /** Tests of real tabs on a real coordinator. A page error fails the test. */
 export const test = base.extend<Fixtures>({
   coordinate: async ({}, use) => {
-    const running: Coordinator[] = [];
+    const running = new Set<Coordinator>();
     const folders: string[] = [];
     await use(async ({ minimum = 2, ...settings } = {}) => {
       const config = readConfig({
@@ -35,12 +41,23 @@ export const test = base.extend<Fixtures>({
       const dataFolder = await mkdtemp(join(tmpdir(), 'murmuration-test-'));
       folders.push(dataFolder);
       const task = { ...digitsTask(config), ...settings };
-      const coordinator = await startCoordinator(
-        { ...config, dataFolder },
-        { folder: 'dist', task },
-      );
-      running.push(coordinator);
-      return coordinator;
+      const start = async (port: number) => {
+        const coordinator = await startCoordinator(
+          { ...config, port, dataFolder },
+          { folder: 'dist', task },
+        );
+        running.add(coordinator);
+        return coordinator;
+      };
+      const coordinator = await start(0);
+      return {
+        ...coordinator,
+        async stop() {
+          running.delete(coordinator);
+          await coordinator.close();
+        },
+        startAgain: () => start(Number(new URL(coordinator.url).port)),
+      };
     });
     for (const coordinator of running) await coordinator.close();
     for (const folder of folders) await rm(folder, { recursive: true, force: true });

@@ -46,6 +46,7 @@ describe('generateDigits', () => {
     const counts = classCounts(generateDigits(1000, shares, seededRandom(4)), 10);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1000);
     expect(at(counts, 2) + at(counts, 3)).toBe(1000);
+    expect(() => generateDigits(1, [0, 0], seededRandom(4))).toThrow('all shares are 0');
     // standard deviation √(1000·¾·¼) = 13.7
     expect(Math.abs(at(counts, 2) - 750)).toBeLessThan(60);
   });

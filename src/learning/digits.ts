@@ -1,4 +1,4 @@
-import { at, normal, uniform, type Random } from '../lib/index.ts';
+import { assert, at, normal, uniform, type Random } from '../lib/index.ts';
 import type { Dataset } from './dataset.ts';
 import { digitForms } from './digit-strokes.ts';
 import { write } from './handwriting.ts';
@@ -57,13 +57,8 @@ export function digitShares(alpha: number | null, random: Random): number[] {
 /** An index, each as often as its share says; never one whose share is 0. */
 function pick(shares: readonly number[], random: Random): number {
   let left = uniform(random) * shares.reduce((sum, share) => sum + share, 0);
-  let picked = 0;
-  for (const [i, share] of shares.entries()) {
-    if (share <= 0) continue;
-    picked = i;
-    left -= share;
-    if (left < 0) break;
-  }
+  const picked = shares.findIndex((share) => (left -= share) < 0);
+  assert(picked >= 0, 'all shares are 0');
   return picked;
 }
 

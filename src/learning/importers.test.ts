@@ -97,6 +97,16 @@ describe('fitTable', () => {
     });
   });
 
+  it('puts columns beside each other in whatever order the task names them', () => {
+    const columns = [...task.columns].reverse();
+    const length = { kind: 'numeric' as const, name: 'length', mean: 0, deviation: 1 };
+    const fitted = fit('sex,length,weight,rings\nI,7,3,10', {
+      ...task,
+      columns: [length, ...columns],
+    });
+    expect(fitted.ok && [...fitted.value.features]).toEqual([7, 2, 0, 1, 0]);
+  });
+
   it('makes classes of a categorical target', () => {
     const target = { kind: 'categorical' as const, name: 'rings', values: ['few', 'many'] };
     const fitted = fit('sex,weight,rings\nM,2,many\nM,2,few', { ...task, target });

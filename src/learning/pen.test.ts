@@ -18,6 +18,8 @@ describe('draw', () => {
   it('adds nothing where strokes cross', () => {
     const line: PenPoint[] = [[5, 10.5, 1.3], [20, 10.5, 1.3]]; // prettier-ignore
     expect(draw([line, line])).toEqual(draw([line]));
+    const thin = line.map(([x, y]): PenPoint => [x, y, 0.6]);
+    expect(draw([line, thin])).toEqual(draw([line]));
   });
 
   it('is as broad as each piece says', () => {
