@@ -5,7 +5,7 @@ import { readConfig } from '../signaling/config.ts';
 import { startCoordinator } from '../signaling/server.ts';
 import { launchBrowser } from './browser.ts';
 
-/** Takes the pictures of the README from a real swarm of four tabs. */
+/** Takes the picture of the README, and more views to look at, from a real swarm of four tabs. */
 const target = process.argv[2] ?? 'docs';
 const views = [
   { name: 'dashboard', width: 1440, height: 1100, colorScheme: 'light' },
