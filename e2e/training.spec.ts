@@ -51,8 +51,8 @@ test('a tab closed in mid-round does not hold up the others', async ({ coordinat
   const tabs = await Promise.all([1, 2, 3].map(() => openTab(url)));
   const [leaver, ...others] = tabs;
   if (!leaver) throw new Error('no tab');
-  await expect(leaver.getByTestId('step')).toHaveAttribute('data-step', 'training');
   const gone = await selfId(leaver);
+  await expect.poll(() => room.snapshot().phase, { intervals: [20] }).toBe('training');
   await leaver.close();
   for (const tab of others) await expect(tab.getByTestId('finished')).toBeVisible();
   expect(room.snapshot().history[0]?.authors).toHaveLength(2);
@@ -85,7 +85,7 @@ test('a reload in the middle of the exchange takes part with the chunks it had',
   const tabs = await Promise.all([1, 2, 3].map(() => openTab(url)));
   const [tab] = tabs;
   if (!tab) throw new Error('no tab');
-  await expect.poll(() => room.snapshot().phase).toBe('exchanging');
+  await expect.poll(() => room.snapshot().phase, { intervals: [20] }).toBe('exchanging');
   await tab.reload();
   for (const each of tabs) await expect(each.getByTestId('finished')).toBeVisible();
   expect(room.snapshot().history[0]?.authors).toHaveLength(3);

@@ -85,6 +85,7 @@ export function serveConnection(
     traffic.in(data.length);
     if (++recent > limits.messagesPerTenSeconds) return seat.close('too many messages', true);
     if (!isBinary) return refuse('not a binary message');
+    if (member === null && data.length > limits.helloFrameBytes) return refuse('too long a hello');
     const decoded = clientCodec.decode(data);
     if (!decoded.ok) return refuse(decoded.error);
     const message = decoded.value;

@@ -217,6 +217,13 @@ describe('a coordinator', () => {
       expect((await tab.next('refused')).reason).toMatch(/^bad message: /);
     });
 
+    test('a first frame longer than a hello may be', async () => {
+      const { tab } = await connect();
+      tab.sendFrame(new Uint8Array(limits.helloFrameBytes + 1));
+      expect((await tab.next('refused')).reason).toBe('too long a hello');
+      await tab.gone;
+    });
+
     test('a frame beyond the bound, without reading it', async () => {
       const { tab: bystander } = await member();
       const { tab } = await connect();

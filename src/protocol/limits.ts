@@ -8,6 +8,8 @@ export const limits = {
   blockBytes: 64_512,
   /** bytes; a message between tab and coordinator: the widest is a header with 4096 columns. */
   serverFrameBytes: 1_048_576,
+  /** bytes; a first frame: a stranger's hello is some 300 bytes, and decoding costs time. */
+  helloFrameBytes: 16_384,
   /** members of one task: a full mesh beyond it exceeds a browser's connections. */
   members: 20,
   /** requests a peer may have waiting with us; BitTorrent's customary `reqq`. */
