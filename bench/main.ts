@@ -1,12 +1,16 @@
 import { channel } from './channel.ts';
+import { digits } from './digits.ts';
 
 import type { BenchResult } from './result.ts';
-const benches: Partial<Record<string, () => Promise<BenchResult>>> = { channel };
+const benches: Partial<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
+  channel,
+  digits,
+};
 
-const [name = ''] = process.argv.slice(2);
+const [name = '', ...args] = process.argv.slice(2);
 const bench = benches[name];
 if (bench === undefined) {
   console.error(`npm run bench -- NAME, one of: ${Object.keys(benches).join(', ')}`);
   process.exit(1);
 }
-console.log(JSON.stringify({ bench: name, ...(await bench()) }));
+console.log(JSON.stringify({ bench: name, ...(await bench(args)) }));

@@ -16,6 +16,7 @@ import {
 } from '../src/learning/index.ts';
 import { seededRandom, type Result } from '../src/lib/index.ts';
 import type { DataDescription } from '../src/protocol/index.ts';
+import { SetupError } from '../signaling/config.ts';
 import { digitsData } from '../signaling/default-task.ts';
 
 /** A file as a page's file picker takes it. */
@@ -37,17 +38,12 @@ export interface DemoData {
 /** Rows of a file that tabs share: the last fifth is held out. */
 const shared = (rows: number) => rows - Math.floor(rows / 5);
 
-/** Deals the rows of an image file in the IDX format over the tabs. */
-export async function dealImages(
-  imagesFile: string,
-  labelsFile: string,
-  tabs: number,
-  alpha: number | null,
-): Promise<DemoData> {
+/** Reads an image file and its labels in the IDX format, and describes the task they make. */
+export async function readImages(imagesFile: string, labelsFile: string) {
   const images = must(parseIdx(await readPlain(imagesFile)), imagesFile);
   const labels = must(parseIdx(await readPlain(labelsFile)), labelsFile);
-  const [rows = 0, height = 0, width = 0] = images.shape;
-  if (images.shape.length !== 3) throw new Error(`${imagesFile} holds no images`);
+  const [, height = 0, width = 0] = images.shape;
+  if (images.shape.length !== 3) throw new SetupError(`${imagesFile} holds no images`);
   const classes = labels.data.reduce((most, label) => Math.max(most, label), 1) + 1;
   const data = {
     kind: 'image' as const,
@@ -57,7 +53,18 @@ export async function dealImages(
     classes: Array.from({ length: classes }, (_, label) => String(label)),
     builtIn: null,
   };
-  const all = must(fitImages(data, images, labels), imagesFile);
+  return { data, images, labels, all: must(fitImages(data, images, labels), imagesFile) };
+}
+
+/** Deals the rows of an image file in the IDX format over the tabs. */
+export async function dealImages(
+  imagesFile: string,
+  labelsFile: string,
+  tabs: number,
+  alpha: number | null,
+): Promise<DemoData> {
+  const { data, images, labels, all } = await readImages(imagesFile, labelsFile);
+  const [rows = 0, height = 0, width = 0] = images.shape;
   const pixels = width * height;
   const pack = (picked: readonly number[], what: string) => [
     idxFile(`${what}-images`, [picked.length, height, width], picked, images.data, pixels),
@@ -147,7 +154,9 @@ function idxFile(
 
 async function readPlain(file: string): Promise<Uint8Array> {
   const bytes = await readFile(file).catch((thrown: unknown) => {
-    throw new Error(`${file} cannot be read: ${thrown instanceof Error ? thrown.message : ''}`);
+    throw new SetupError(
+      `${file} cannot be read: ${thrown instanceof Error ? thrown.message : ''}`,
+    );
   });
   const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
   return new Uint8Array(gzipped ? gunzipSync(bytes) : bytes);
@@ -155,7 +164,7 @@ async function readPlain(file: string): Promise<Uint8Array> {
 
 function must<T>(result: Result<T>, file: string): T {
   if (result.ok) return result.value;
-  throw new Error(`${file}: ${result.error}`);
+  throw new SetupError(`${file}: ${result.error}`);
 }
 
 function quoted(field: string): string {
