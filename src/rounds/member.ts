@@ -94,6 +94,8 @@ export class RoundMember {
   #message(message: VerifiedMessage) {
     switch (message.type) {
       case 'welcome':
+        // A coordinator that was restarted counts attempts anew: what it says next is what holds.
+        this.#drop();
         this.#adopt(message.model);
         this.#reportReadiness();
         break;
