@@ -4,18 +4,12 @@ import { defineConfig } from 'vitest/config';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
-const isolation = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
-
 export default defineConfig({
   plugins: [react()],
   define: { __VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', sourcemap: true },
   worker: { format: 'es' },
   server: {
-    headers: isolation,
     proxy: {
       '/ws': { target: 'ws://localhost:4242', ws: true },
       '/api': 'http://localhost:4242',

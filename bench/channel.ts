@@ -1,6 +1,7 @@
 import type { Page } from '@playwright/test';
-import { createServer } from 'vite';
+import { createServer, type Plugin } from 'vite';
 import { launchBrowser } from '../scripts/browser.ts';
+import { Crs } from '../src/vds/index.ts';
 import type { BenchResult } from './result.ts';
 
 /** bytes of payload that go from one tab to the other */
@@ -15,8 +16,16 @@ const bareMessages = [16_384, 32_768, 65_536];
  * bare RTCDataChannel between the same two tabs, whose messages are only counted.
  */
 export async function channel(): Promise<BenchResult> {
+  const crs = await Crs.forTests(1024);
+  const serveCrs: Plugin = {
+    name: 'crs',
+    configureServer({ middlewares }) {
+      middlewares.use('/api/tasks', (_request, response) => response.end(crs.file));
+    },
+  };
   const server = await createServer({
     configFile: 'vite.config.ts',
+    plugins: [serveCrs],
     logLevel: 'error',
     server: { port: 0, host: 'localhost', proxy: {} },
   });
@@ -42,6 +51,8 @@ export async function channel(): Promise<BenchResult> {
         to.evaluate((relayed) => window.bench.relayed(relayed), message),
       );
     }
+    console.error('both tabs commit to the payload …');
+    await Promise.all([seed, leecher].map((page) => page.evaluate((bytes) => window.bench.prepare(bytes), payloadBytes))); // prettier-ignore
     const rates = { bare: 0, swarm: 0 };
     for (let repeat = 0; repeat < repeats; repeat++) {
       const bare = [];
@@ -72,6 +83,8 @@ declare global {
   interface Window {
     bench: {
       relayed(message: unknown): void;
+      /** Makes the batch of so many bytes that all runs exchange. */
+      prepare(bytes: number): Promise<void>;
       serve(kind: 'bare' | 'swarm', bytes: number, messageBytes: number): Promise<void>;
       /** ms from the first request until all is there */
       fetch(kind: 'bare' | 'swarm', bytes: number): Promise<number>;

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { clientCodec, serverCodec } from '../src/protocol/index.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { expect, selfId, test } from './swarm.ts';
 
@@ -64,4 +67,111 @@ test('a peer that corrupts everything is left out, and the others finish without
     expect(Number(await row.getAttribute('data-rejected'))).toBeGreaterThanOrEqual(1);
     expect(Number(await row.getAttribute('data-verified'))).toBe(0);
   }
+});
+
+/** So that a round does not wait long for what a liar cannot deliver. */
+const deadlines = { trainMs: 60_000, admitMs: 10_000, exchangeMs: 10_000 };
+
+test('an author that serves another γ than it committed to is left out', async ({
+  coordinate,
+  openTab,
+  liar,
+}) => {
+  const { url, room } = await coordinate({ minimum: 3, rounds: 1, deadlines });
+  const lying = await openTab(url, await liar('gamma'));
+  const tabs = await Promise.all([1, 2].map(() => openTab(url)));
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  const liarId = await selfId(lying);
+  expect(room.snapshot().history[0]?.authors).not.toContain(liarId);
+  for (const tab of tabs) {
+    const { warnings } = await tabSnapshot(tab);
+    const caught = warnings.filter((line) => line.includes('chunk digest'));
+    expect(caught.length).toBeGreaterThan(0);
+    for (const line of caught) expect(line).toContain(liarId.slice(0, 8));
+  }
+});
+
+test('a header whose opening does not hold is not admitted, and everybody is told why', async ({
+  coordinate,
+  openTab,
+  liar,
+}) => {
+  const { url, room } = await coordinate({ minimum: 3, rounds: 1, deadlines });
+  const lying = await openTab(url, await liar('header'));
+  const tabs = await Promise.all([1, 2].map(() => openTab(url)));
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  const liarId = await selfId(lying);
+  const reason = `header of ${liarId.slice(0, 8)} refused: header opening does not hold`;
+  for (const tab of [lying, ...tabs]) await expect(tab.getByText(reason)).toBeVisible();
+  expect(room.snapshot().history[0]?.authors).not.toContain(liarId);
+});
+
+test('a sum that is not that of the manifest is refused, and another member delivers it', async ({
+  browser,
+  coordinate,
+  openTab,
+  liar,
+}) => {
+  const { url, room } = await coordinate({ minimum: 2, rounds: 1 });
+  const lying = await openTab(url, await liar('sum'));
+  // The honest tab reports later than the liar, so that it is the liar who is asked first.
+  const context = await browser.newContext();
+  const held: (() => void)[] = [];
+  await context.routeWebSocket('**/ws', (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((frame) => {
+      const message = typeof frame === 'string' ? null : clientCodec.decode(frame);
+      if (message?.ok && message.value.type === 'done') held.push(() => server.send(frame));
+      else server.send(frame);
+    });
+  });
+  const honest = await openTab(url, context);
+  await expect(lying.getByTestId('step')).toHaveAttribute('data-step', 'done');
+  await expect.poll(() => held.length).toBe(1);
+  held[0]?.();
+  for (const tab of [lying, honest]) await expect(tab.getByTestId('finished')).toBeVisible();
+  const liarId = await selfId(lying);
+  const reason = `sum of ${liarId.slice(0, 8)} refused: it does not lead to the model`;
+  for (const tab of [lying, honest]) await expect(tab.getByText(reason)).toBeVisible();
+  expect((await tabSnapshot(honest)).proofs.sums[1]).toBe(true);
+  expect(room.snapshot().history[0]?.authors).toHaveLength(2);
+});
+
+test('a stale state is refused, and the batch that it leaves out stays revoked', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url, room, dataFolder } = await coordinate({ minimum: 2, rounds: 3 });
+  const context = await browser.newContext();
+  const replays: (() => void)[] = [];
+  await context.routeWebSocket('**/ws', (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((frame) => {
+      const message = typeof frame === 'string' ? null : serverCodec.decode(frame);
+      if (message?.ok && message.value.type === 'welcome') {
+        const stale = serverCodec.encode({ type: 'state', update: message.value.state });
+        replays.push(() => socket.send(Buffer.from(stale)));
+      }
+      socket.send(frame);
+    });
+  });
+  const deceived = await openTab(url, context);
+  const other = await openTab(url);
+  await expect(deceived.locator('[data-testid=history-row]').first()).toBeVisible();
+  const token = await readFile(join(dataFolder, 'owner.token'), 'utf8');
+  const authorization = `Bearer ${token}`;
+  const batches = `${url}api/tasks/${room.id}/batches`;
+  const listed = (await (await fetch(batches, { headers: { authorization } })).json()) as { batches: { header: string; kind: string }[] }; // prettier-ignore
+  const update = listed.batches.find(({ kind }) => kind === 'update');
+  await fetch(`${batches}/${update?.header ?? ''}/revoke`, { method: 'POST', headers: { authorization } }); // prettier-ignore
+  for (const tab of [deceived, other]) {
+    await expect(tab.getByTestId('revoked')).toHaveText('1 batch');
+  }
+  expect(replays).toHaveLength(1);
+  replays[0]?.();
+  const reason = 'state: epoch 0 is older than epoch 1';
+  await expect(deceived.getByText(`the coordinator's state was refused: ${reason}`)).toBeVisible();
+  await expect(deceived.getByTestId('revoked')).toHaveText('1 batch');
+  for (const tab of [deceived, other]) await expect(tab.getByTestId('finished')).toBeVisible();
 });

@@ -70,13 +70,13 @@ test('without IndexedDB the tab goes on from memory and says so', async ({
   }
 });
 
-test('the page is isolated, and its first JavaScript is below 350 kB gzipped', async ({
+test('the page has no threads of its own, and its first JavaScript is below 350 kB gzipped', async ({
   coordinate,
   openTab,
 }) => {
   const { url } = await coordinate({ minimum: 2 });
   const tab = await openTab(url);
-  expect(await tab.evaluate(() => crossOriginIsolated)).toBe(true);
+  expect(await tab.evaluate(() => crossOriginIsolated)).toBe(false);
   const scripts = await tab.evaluate(() => {
     const modules = [...document.querySelectorAll<HTMLScriptElement>('script[src]')];
     const preloads = [...document.querySelectorAll<HTMLLinkElement>('link[rel=modulepreload]')];

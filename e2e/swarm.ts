@@ -2,6 +2,7 @@ import { test as base, type BrowserContext, type Page } from '@playwright/test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'vite';
 import { readConfig } from '../signaling/config.ts';
 import { digitsTask, type TaskSettings } from '../signaling/default-task.ts';
 import { startCoordinator, type Coordinator } from '../signaling/server.ts';
@@ -13,8 +14,19 @@ export interface SwarmSettings extends Partial<TaskSettings> {
 
 /** A coordinator of a test, which can be stopped and started again on its folder and port. */
 export interface TestCoordinator extends Coordinator {
+  readonly dataFolder: string;
   stop(): Promise<void>;
   startAgain(): Promise<Coordinator>;
+}
+
+/** What a lying tab does; see lying-training.worker.ts. */
+export type Lie = 'gamma' | 'header' | 'sum';
+
+interface WorkerFixtures {
+  /** Where all coordinators of a run keep their CRS: making one takes seconds. */
+  readonly crsFolder: string;
+  /** The script of a training worker that tells a lie, bundled. */
+  readonly lyingWorker: (lie: Lie) => Promise<string>;
 }
 
 interface Fixtures {
@@ -22,11 +34,45 @@ interface Fixtures {
   readonly coordinate: (settings?: SwarmSettings) => Promise<TestCoordinator>;
   /** Opens a tab in a context of its own, or in the one that is given. */
   readonly openTab: (url: string, context?: BrowserContext) => Promise<Page>;
+  /** A context whose tabs train with a worker that lies. */
+  readonly liar: (lie: Lie) => Promise<BrowserContext>;
 }
 
 /** Tests of real tabs on a real coordinator. A page error fails the test. */
-export const test = base.extend<Fixtures>({
-  coordinate: async ({}, use) => {
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  crsFolder: [
+    async ({}, use) => {
+      const folder = await mkdtemp(join(tmpdir(), 'murmuration-crs-'));
+      await use(folder);
+      await rm(folder, { recursive: true, force: true });
+    },
+    { scope: 'worker' },
+  ],
+
+  lyingWorker: [
+    async ({}, use) => {
+      const scripts = new Map<Lie, Promise<string>>();
+      await use((lie) => {
+        const script = scripts.get(lie) ?? bundleLie(lie);
+        scripts.set(lie, script);
+        return script;
+      });
+    },
+    { scope: 'worker' },
+  ],
+
+  liar: async ({ browser, lyingWorker }, use) => {
+    await use(async (lie) => {
+      const body = await lyingWorker(lie);
+      const context = await browser.newContext();
+      await context.route('**/assets/training.worker-*.js', async (route) => {
+        await route.fulfill({ response: await route.fetch(), body });
+      });
+      return context;
+    });
+  },
+
+  coordinate: async ({ crsFolder }, use) => {
     const running = new Set<Coordinator>();
     const folders: string[] = [];
     await use(async ({ minimum = 2, ...settings } = {}) => {
@@ -44,7 +90,7 @@ export const test = base.extend<Fixtures>({
       const start = async (port: number) => {
         const coordinator = await startCoordinator(
           { ...config, port, dataFolder },
-          { folder: 'dist', task },
+          { folder: 'dist', task, crsFolder },
         );
         running.add(coordinator);
         return coordinator;
@@ -52,6 +98,7 @@ export const test = base.extend<Fixtures>({
       const coordinator = await start(0);
       return {
         ...coordinator,
+        dataFolder,
         async stop() {
           running.delete(coordinator);
           await coordinator.close();
@@ -78,6 +125,25 @@ export const test = base.extend<Fixtures>({
     if (errors.length > 0) throw new Error(`errors on a page: ${errors.join('; ')}`);
   },
 });
+
+/** One file, as a worker of the page could be. */
+async function bundleLie(lie: Lie): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    define: { __LIE__: JSON.stringify(lie) },
+    build: {
+      write: false,
+      lib: { entry: 'e2e/lying-training.worker.ts', formats: ['es'] },
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
+  });
+  const [output] = (Array.isArray(built) ? built : [built]).flatMap((each) =>
+    'output' in each ? each.output : [],
+  );
+  if (output?.type !== 'chunk') throw new Error('the lying worker was not built');
+  return output.code;
+}
 
 export { expect } from '@playwright/test';
 

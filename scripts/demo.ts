@@ -211,6 +211,8 @@ async function finishedTabs(pages: readonly Page[], rounds: number): Promise<Tab
 }
 
 function report(rounds: readonly RoundReport[], tabs: TabSnapshot[], coordinator: Coordinator) {
+  const spent = tabs.reduce((sum, { proofs }) => sum + proofs.verifyMs + proofs.commitMs, 0);
+  const lasted = rounds.reduce((sum, { ms }) => sum + ms, 0) * tabs.length;
   const agree = rounds.every(({ round, digest }) => {
     const computed = tabs.map((tab) => tab.digests[round]).filter((each) => each !== undefined);
     return computed.length > 0 && computed.every((each) => each === digest);
@@ -220,12 +222,18 @@ function report(rounds: readonly RoundReport[], tabs: TabSnapshot[], coordinator
     peers: tabs.map((tab) => ({
       id: tab.self,
       ...tab.totals,
+      headers: tab.proofs.headers,
+      sums: rounds.filter(({ round }) => tab.proofs.sums[round] === true).length,
+      verifyMs: Math.round(tab.proofs.verifyMs),
+      commitMs: Math.round(tab.proofs.commitMs),
       server: tab.server,
       samples: tab.samples,
       device: tab.device,
     })),
     modelDigest: rounds.at(-1)?.digest ?? null,
     digestsAgree: agree,
+    /** Of the rounds' duration, what a tab computed for commitments and their verification. */
+    cryptoShare: spent / lasted,
     server: { bytesIn: coordinator.traffic.bytesIn, bytesOut: coordinator.traffic.bytesOut },
   };
 }
@@ -237,6 +245,7 @@ async function main() {
   const payload = result.peers.reduce((sum, peer) => sum + peer.uploaded, 0);
   const { bytesIn, bytesOut } = result.server;
   say(`peer to peer ${megabytes(payload)}, by the server ${megabytes(bytesIn + bytesOut)}`);
+  say(`commitments and proofs took ${(100 * result.cryptoShare).toFixed(1)} % of a tab's time`);
   say(`all tabs arrived at the same model: ${result.digestsAgree ? 'yes' : 'NO'}`);
   if (options.json) console.log(JSON.stringify(result));
   if (!result.digestsAgree) process.exitCode = 1;

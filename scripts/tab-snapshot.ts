@@ -9,6 +9,10 @@ export interface TabSnapshot {
   /** hex SHA-256 of the models that the tab computed, by round */
   readonly digests: Readonly<Record<number, string | undefined>>;
   readonly totals: AppState['totals'];
+  readonly proofs: Pick<AppState['proofs'], 'epoch' | 'headers' | 'verifyMs' | 'commitMs'> & {
+    /** Whether the sum of a round was proved in the tab, by round. */
+    readonly sums: Readonly<Record<number, boolean | undefined>>;
+  };
   readonly server: AppState['server'];
   readonly samples: number;
   readonly device: string | null;
@@ -33,10 +37,10 @@ export function tabSnapshot(page: Page): Promise<TabSnapshot> {
   return page.evaluate(() => {
     const { murmuration } = window as unknown as { murmuration: Murmuration };
     const { data, active, log, batches, ...tab } = murmuration.snapshot();
-    const { self, finished, history, digests, totals, server, device } = tab;
+    const { self, finished, history, digests, totals, server, device, proofs } = tab;
     const error = log.filter((line) => line.level === 'error').at(-1)?.text ?? 'it was paused';
     return {
-      ...{ self, finished, history, digests, totals, server, device },
+      ...{ self, finished, history, digests, totals, server, device, proofs },
       samples: data.summary?.training ?? 0,
       problem: active ? null : error,
       missing: batches.flatMap(({ own }) => own).filter((chunk) => chunk !== 'held').length,

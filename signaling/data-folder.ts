@@ -6,8 +6,11 @@ import { SetupError } from './config.ts';
 
 /** The folder that one server, and only one at a time, keeps its state in. */
 export interface DataFolder {
+  readonly path: string;
   readonly database: string;
   readonly owner: Identity;
+  /** Who has it may use the Data Owner's API; kept in `owner.token`. */
+  readonly token: string;
   /** Lets another server have the folder. */
   release(): void;
 }
@@ -27,7 +30,9 @@ export function openDataFolder(path: string): DataFolder {
   takeLock(lock, path);
   const release = () => rmSync(lock, { force: true });
   try {
-    return { database: join(path, 'db'), owner: ownerKey(join(path, 'owner.key')), release };
+    const owner = identityOf(Buffer.from(secretIn(join(path, 'owner.key'), 'key'), 'hex'));
+    const token = secretIn(join(path, 'owner.token'), 'token');
+    return { path, database: join(path, 'db'), owner, token, release };
   } catch (thrown) {
     release();
     throw thrown;
@@ -79,19 +84,19 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The Data Owner's Ed25519 seed, readable by its owner only. */
-function ownerKey(path: string): Identity {
+/** 32 random bytes in hex, drawn when the file is first asked for, readable by its owner only. */
+function secretIn(path: string, what: 'key' | 'token'): string {
   try {
     writeFileSync(path, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 });
   } catch (thrown) {
     if (codeOf(thrown) !== 'EEXIST') {
-      throw new SetupError(`the key ${path} cannot be written: ${reasonOf(thrown)}`);
+      throw new SetupError(`the ${what} ${path} cannot be written: ${reasonOf(thrown)}`);
     }
   }
   chmodSync(path, 0o600);
   const hex = readFileSync(path, 'utf8').trim();
-  if (!/^[0-9a-f]{64}$/.test(hex)) throw new SetupError(`the key ${path} is damaged`);
-  return identityOf(Buffer.from(hex, 'hex'));
+  if (!/^[0-9a-f]{64}$/.test(hex)) throw new SetupError(`the ${what} ${path} is damaged`);
+  return hex;
 }
 
 function codeOf(thrown: unknown): unknown {

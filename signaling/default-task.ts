@@ -1,17 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { encodeCanonical, type Identity } from '../src/crypto/index.ts';
-import {
-  equalBytes,
-  float32ToBytes,
-  ownBytes,
-  seededRandom,
-  type TaskId,
-} from '../src/lib/index.ts';
+import { encodeCanonical } from '../src/crypto/index.ts';
+import { equalBytes, ownBytes, seededRandom, type PeerId, type TaskId } from '../src/lib/index.ts';
 import { initialParameters, parameterCount, tensorsOf } from '../src/learning/index.ts';
 import { limits, taskIdOf, type TaskDescription } from '../src/protocol/index.ts';
-import { admitHeader, chooseScalars, cutBatch, signHeader, type SignedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { chooseScalars, type Crs, type ScalarCount } from '../src/vds/index.ts';
 import type { Config } from './config.ts';
-import type { Checkpoint, Store } from './store/store.ts';
+import type { Store } from './store/store.ts';
 
 /** What a task says besides what follows from it and from its owner. */
 export type TaskSettings = Omit<
@@ -66,64 +60,54 @@ export function defaultLearning(config: Config) {
   };
 }
 
-/** A new task's description, chunk size fitted to its model. */
-export function describeTask(settings: TaskSettings, owner: Identity): TaskDescription {
-  const parameters = parameterCount(tensorsOf(settings.data, settings.model));
+/** What a task says of its CRS. */
+type PinnedCrs = Pick<Crs, 'scalars' | 'digest'>;
+
+/** n for a task: fitted to its model. */
+export function scalarsFor(settings: Pick<TaskSettings, 'data' | 'model'>): ScalarCount {
+  return chooseScalars(parameterCount(tensorsOf(settings.data, settings.model)));
+}
+
+/** A new task's description. */
+export function describeTask(
+  settings: TaskSettings,
+  ownerKey: PeerId,
+  crs: PinnedCrs,
+): TaskDescription {
   return {
     type: 'task',
-    version: 1,
+    version: 2,
     ...settings,
-    ownerKey: owner.id,
+    ownerKey,
     nonce: ownBytes(randomBytes(16)),
-    exchange: { mode: 'gossip', topology: 'mesh', scalars: chooseScalars(parameters) },
-    crs: null,
+    exchange: { mode: 'gossip', topology: 'mesh', scalars: crs.scalars },
+    crs: crs.digest,
   };
 }
 
-/** A model as a batch by the Data Owner, signed and admitted. γ = 0: every member can cut it too. */
-export function signModel(
-  description: TaskDescription,
-  round: number,
-  parameters: Float32Array,
-  owner: Identity,
-): { readonly header: SignedHeader; readonly payloads: readonly Uint8Array[] } {
-  const { header, payloads } = cutBatch(
-    {
-      task: taskIdOf(description),
-      round,
-      kind: 'model',
-      author: owner.id,
-      scalars: description.exchange.scalars,
-      lanes: 'bytes',
-    },
-    float32ToBytes(parameters),
-    null,
-  );
-  return { header: admitHeader(signHeader(header, owner), owner), payloads };
-}
-
-/** Finds the task with these settings in the store, or adds it. */
-export async function openTask(
+/** The task with these settings: the store's, or a new one that is not stored yet. */
+export async function findTask(
   store: Store,
   settings: TaskSettings,
-  owner: Identity,
-): Promise<{ readonly id: TaskId; readonly description: TaskDescription }> {
-  const fresh = describeTask(settings, owner);
+  ownerKey: PeerId,
+  crs: PinnedCrs,
+): Promise<{
+  readonly id: TaskId;
+  readonly description: TaskDescription;
+  readonly isNew: boolean;
+}> {
+  const fresh = describeTask(settings, ownerKey, crs);
   for (const task of await store.tasks()) {
     const { nonce } = task.description;
     if (equalBytes(encodeCanonical(task.description), encodeCanonical({ ...fresh, nonce }))) {
-      return task;
+      return { ...task, isNew: false };
     }
   }
-  const id = taskIdOf(fresh);
-  const tensors = tensorsOf(fresh.data, fresh.model);
+  return { id: taskIdOf(fresh), description: fresh, isNew: true };
+}
+
+/** The model that a new task starts from, float32[P]. */
+export function startingParameters({ data, model }: TaskDescription): Float32Array {
   const seed = randomBytes(4).readUInt32LE();
-  const parameters = initialParameters(tensors, seededRandom(seed));
-  const start: Checkpoint = {
-    round: 0,
-    header: signModel(fresh, 0, parameters, owner).header,
-    parameters,
-  };
-  await store.addTask(id, fresh, start);
-  return { id, description: fresh };
+  return initialParameters(tensorsOf(data, model), seededRandom(seed));
 }

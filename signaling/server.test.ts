@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeCanonical, identityOf, type Identity } from '../src/crypto/index.ts';
-import { bytesToFloat32, type TaskId } from '../src/lib/index.ts';
+import type { TaskId } from '../src/lib/index.ts';
 import { clientCodec, limits, taskIdOf, verifyMembership } from '../src/protocol/index.ts';
-import { joinLanes, verifyChunk, verifyHeader, type SignedHeader } from '../src/vds/index.ts';
 import { readConfig, SetupError, type Config } from './config.ts';
 import { digitsTask, type TaskSettings } from './default-task.ts';
+import { ScriptedRound } from './scripted-round.ts';
 import { ScriptedTab } from './scripted-tab.ts';
 import { startCoordinator, type Coordinator } from './server.ts';
 
@@ -25,7 +25,8 @@ function configWith(dataFolder: string, more: Partial<Config> = {}): Config {
   return { ...config, dataFolder: join(folder, dataFolder), ...more };
 }
 
-const start = (config: Config) => startCoordinator(config, { folder: app, task });
+const start = (config: Config) =>
+  startCoordinator(config, { folder: app, task, crsFolder: folder });
 
 beforeAll(() => {
   mkdirSync(join(app, 'assets'), { recursive: true });
@@ -34,21 +35,17 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A model's header, verified as a tab does it. */
-function verifiedModel(coordinator: Coordinator, signed: SignedHeader) {
-  const { ownerKey } = coordinator.room.description;
-  const verified = verifyHeader(signed, { task: coordinator.room.id, ownerKey, admitted: true });
-  if (!verified.ok) throw new Error(verified.error);
-  return verified.value;
-}
-
 describe('a coordinator', () => {
   let coordinator: Coordinator;
+  let scripted: ScriptedRound;
   let tabs: ScriptedTab[] = [];
   const chunkUrl = (header: string, index: number | string, id: string = coordinator.room.id) =>
     `${coordinator.url}api/tasks/${id}/batches/${header}/chunks/${index}`;
 
-  beforeAll(async () => (coordinator = await start(configWith('data'))), 60_000);
+  beforeAll(async () => {
+    coordinator = await start(configWith('data'));
+    scripted = await ScriptedRound.with(coordinator);
+  }, 60_000);
   afterAll(async () => coordinator.close());
   beforeEach(async () => {
     await vi.waitFor(() => expect(coordinator.room.snapshot().members).toEqual([]));
@@ -74,13 +71,15 @@ describe('a coordinator', () => {
   describe('welcomes a member', () => {
     test('with the task, its membership and the model, all by the Data Owner', async () => {
       const { tab, welcome } = await member();
-      const { description, membership, model, history } = welcome;
+      const { description, membership, model, history, state } = welcome;
       expect(taskIdOf(description)).toBe(coordinator.room.id);
       const { ownerKey } = description;
       const expected = { task: taskIdOf(description), peer: tab.identity.id, ownerKey };
       expect(verifyMembership(membership, expected).ok).toBe(true);
-      expect(verifiedModel(coordinator, model)).toMatchObject({ kind: 'model', round: 0 });
+      expect(scripted.verified(model)).toMatchObject({ kind: 'model', round: 0 });
       expect(history).toEqual([]);
+      const checked = scripted.verifier.checkUpdate(state, Math.floor(Date.now() / 1000));
+      expect(checked).toMatchObject({ ok: true, value: { epoch: 0, count: 0 } });
     });
 
     test('that names the task of its link', async () => {
@@ -161,8 +160,8 @@ describe('a coordinator', () => {
       ],
       [
         'another version',
-        ({ tab, challenge }) => tab.hello(challenge, { version: 2 }),
-        /^this server speaks version 1, your page 2: reload it$/,
+        ({ tab, challenge }) => tab.hello(challenge, { version: 1 }),
+        /^this server speaks version 2, your page 1: reload it$/,
       ],
       [
         'an unknown task',
@@ -247,35 +246,28 @@ describe('a coordinator', () => {
   describe('seeds the model', () => {
     test('in chunks that verify against the header of the welcome', async () => {
       const { welcome } = await member();
-      const header = verifiedModel(coordinator, welcome.model);
-      const payloads = await Promise.all(
-        header.columns.map(async (_, index) => {
-          const response = await fetch(chunkUrl(header.id, index));
-          expect(response.headers.get('content-type')).toBe('application/octet-stream');
-          const payload = new Uint8Array(await response.arrayBuffer());
-          expect(verifyChunk(header, index, payload)).toEqual({ ok: true, value: null });
-          return payload;
-        }),
-      );
-      const parameters = bytesToFloat32(joinLanes(header, payloads));
+      const parameters = await scripted.downloadModel(scripted.verified(welcome.model));
       expect(parameters).toEqual(coordinator.room.parameters);
       expect(parameters.length).toBe(28 * 28 * 10 + 10);
     });
 
     test('and nothing else', async () => {
-      const { id } = verifiedModel(coordinator, coordinator.room.snapshot().model);
+      const { id } = scripted.verified(coordinator.room.snapshot().model);
       const none = [
         chunkUrl(id, 9999),
+        chunkUrl('0'.repeat(64), 0),
+        chunkUrl(id, 0, '0'.repeat(32)),
+      ];
+      for (const url of none) expect([url, (await fetch(url)).status]).toEqual([url, 404]);
+      const bad = [
         chunkUrl(id, -1),
         chunkUrl(id, '0.0'),
         chunkUrl(id, '1e0'),
-        chunkUrl('0'.repeat(64), 0),
         chunkUrl(id.toUpperCase(), 0),
         chunkUrl('__proto__', 0),
-        chunkUrl(id, 0, '0'.repeat(32)),
         chunkUrl('..%2F..', 0),
       ];
-      for (const url of none) expect([url, (await fetch(url)).status]).toEqual([url, 404]);
+      for (const url of bad) expect([url, (await fetch(url)).status]).toEqual([url, 400]);
     });
   });
 
@@ -287,10 +279,10 @@ describe('a coordinator', () => {
       'healthz',
       'nowhere',
       'api/tasks/1/batches/2/chunks/3',
-    ])('with its isolation and its policy: /%s', async (path) => {
+    ])('with its policy, and without isolation: /%s', async (path) => {
       const { headers } = await fetch(coordinator.url + path);
       expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
-      expect(headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+      expect(headers.get('cross-origin-embedder-policy')).toBeNull();
       expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
       expect(headers.get('x-content-type-options')).toBe('nosniff');
       expect(headers.get('referrer-policy')).toBe('no-referrer');
@@ -323,13 +315,13 @@ describe('a start', () => {
       const coordinator = await start(configWith('again'));
       const { tab, welcome } = await ScriptedTab.join(coordinator.url);
       const { room } = coordinator;
-      const header = verifiedModel(coordinator, welcome.model);
-      const chunk = room.chunk(header.id, 0);
+      const scripted = await ScriptedRound.with(coordinator);
+      const header = scripted.verified(welcome.model);
       const state = {
         id: room.id,
         owner: room.description.ownerKey,
         header: header.id,
-        chunk: chunk && verifyChunk(header, 0, chunk).ok,
+        downloaded: await scripted.downloadModel(header),
         parameters: room.parameters,
       };
       await coordinator.close();
@@ -339,7 +331,7 @@ describe('a start', () => {
       return state;
     };
     const before = await seen();
-    expect(before.chunk).toBe(true);
+    expect(before.downloaded).toEqual(before.parameters);
     expect(await seen()).toEqual(before);
   }, 90_000);
 

@@ -4,12 +4,15 @@ import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isHeaderId } from '../src/lib/index.ts';
-import { limits, type RoundRecord } from '../src/protocol/index.ts';
+import { float32ToBytes, type TaskId } from '../src/lib/index.ts';
+import { limits, type RoundRecord, type TaskDescription } from '../src/protocol/index.ts';
 import { SetupError, type Config } from './config.ts';
 import { serveConnection } from './connection.ts';
+import { openCrs } from './crs-files.ts';
 import { openDataFolder } from './data-folder.ts';
-import { digitsTask, openTask, type TaskSettings } from './default-task.ts';
+import { digitsTask, findTask, scalarsFor, startingParameters, type TaskSettings } from './default-task.ts'; // prettier-ignore
+import { addOwnerApi, type OwnerApiOptions } from './owner-api.ts';
+import { startOwner, type OwnerThread } from './owner-thread.ts';
 import { Store } from './store/store.ts';
 import { TaskRoom } from './task-room.ts';
 import { Traffic } from './traffic.ts';
@@ -22,10 +25,13 @@ export interface Coordinator {
   close(): Promise<void>;
 }
 
-/** Isolation gives WebAssembly its threads; the policy keeps the page to its own origin. */
+/**
+ * The policy keeps the page to its own origin. No embedder policy: cross-origin isolation would
+ * give each tab a pool of threads, and with four tabs on two cores a round then took 5.2 s instead
+ * of 3.1 s.
+ */
 const headers = {
   'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',
   'content-security-policy': [
     "default-src 'self'",
@@ -53,6 +59,8 @@ export async function startCoordinator(
   app: {
     readonly folder: string;
     readonly task?: TaskSettings;
+    /** Where the CRS is kept; the data folder unless given. Makes tests that start many servers fast. */
+    readonly crsFolder?: string;
     readonly onModel?: (record: RoundRecord, parameters: Float32Array) => void;
   },
 ): Promise<Coordinator> {
@@ -64,22 +72,37 @@ export async function startCoordinator(
     logger: { level: config.logLevel, base: null },
     bodyLimit: limits.serverFrameBytes,
   });
+  const thread = startOwner((thrown) => {
+    // Without its Data Owner the server can do nothing; what it said is stored.
+    throw new Error('the Data Owner’s thread ended', { cause: thrown });
+  });
   let store: Store | undefined;
   try {
     store = await Store.open(folder.database);
-    const { id, description } = await openTask(store, app.task ?? digitsTask(config), folder.owner);
+    const settings = app.task ?? digitsTask(config);
+    const crs = await openCrs(app.crsFolder ?? folder.path, scalarsFor(settings), thread);
+    const { id, description, isNew } = await findTask(store, settings, folder.owner.id, crs);
+    await thread.service.open({
+      task: id,
+      crs: crs.file,
+      crsDigest: crs.digest,
+      secret: folder.owner.secret,
+      revoked: await store.revoked(id),
+    });
+    if (isNew) await addTask(store, id, description, thread);
     const room = await TaskRoom.open({
       id,
       description,
       store,
       owner: folder.owner,
+      thread,
       iceServers: config.iceServers,
       log: server.log,
       now: () => performance.timeOrigin + performance.now(),
       ...(app.onModel ? { onModel: app.onModel } : {}),
     });
     const traffic = new Traffic();
-    await addRoutes(server, room, traffic, app.folder);
+    await addRoutes(server, { room, crs, traffic, token: folder.token }, app.folder);
     const url = await listen(server, config);
     return {
       url,
@@ -89,12 +112,14 @@ export async function startCoordinator(
         room.close();
         await server.close();
         await store?.close();
+        await thread.close();
         folder.release();
       },
     };
   } catch (thrown) {
     await server.close();
     await store?.close();
+    await thread.close();
     folder.release();
     throw thrown;
   }
@@ -102,10 +127,10 @@ export async function startCoordinator(
 
 async function addRoutes(
   server: FastifyInstance,
-  room: TaskRoom,
-  traffic: Traffic,
+  options: OwnerApiOptions,
   appFolder: string,
 ): Promise<void> {
+  const { room, traffic } = options;
   server.addHook('onRequest', (_request, reply, done) => {
     void reply.headers(headers);
     done();
@@ -127,22 +152,20 @@ async function addRoutes(
   };
   server.get('/ws', { websocket: true }, (socket) => serveConnection(socket, rooms, traffic));
   server.get('/healthz', () => ({ ok: true }));
-  server.get<{ Params: { task: string; header: string; index: string } }>(
-    '/api/tasks/:task/batches/:header/chunks/:index',
-    { config: { rateLimit: { max: 2_000, timeWindow: 10_000 } } },
-    async (request, reply) => {
-      const { task, header, index } = request.params;
-      const chunk =
-        task === room.id && isHeaderId(header) && /^\d{1,4}$/.test(index)
-          ? room.chunk(header, Number(index))
-          : null;
-      if (chunk === null) {
-        return reply.code(404).send({ error: 'no such chunk: only the newest models are seeded' });
-      }
-      traffic.out(chunk.length);
-      return reply.type('application/octet-stream').send(Buffer.from(chunk));
-    },
-  );
+  await server.register(async (api) => addOwnerApi(api, options));
+}
+
+/** Stores a new task with the model that it starts from. */
+async function addTask(
+  store: Store,
+  id: TaskId,
+  description: TaskDescription,
+  thread: OwnerThread,
+): Promise<void> {
+  const parameters = startingParameters(description);
+  const about = { round: 0, kind: 'model' } as const;
+  const header = await thread.service.create(about, float32ToBytes(parameters));
+  await store.addTask(id, description, { round: 0, header, parameters });
 }
 
 async function listen(server: FastifyInstance, { port, host }: Config): Promise<string> {

@@ -1,14 +1,16 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Identity } from '../src/crypto/index.ts';
-import { bytesToHex, err, messageOf, shortId } from '../src/lib/index.ts';
+import { bytesToHex, err, float32ToBytes, messageOf, ok, shortId } from '../src/lib/index.ts';
 import type { HeaderId, PeerId, Result, TaskId } from '../src/lib/index.ts';
 import { tensorsOf, type Tensor } from '../src/learning/index.ts';
-import type { ClientMessage, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
+import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
 import { RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
-import { admitHeader, headerId, verifyHeader, type SignedHeader } from '../src/vds/index.ts';
-import { signModel } from './default-task.ts';
-import { SumCollector } from './sum-collector.ts';
+import { cutPayloads, headerId, type StateUpdate } from '../src/vds/index.ts';
+import { OwnerDesk, type Revocation } from './owner-desk.ts';
+import type { OwnerThread } from './owner-thread.ts';
+import { Questioner } from './questioner.ts';
+import { SumCollector, type DeliveredSum } from './sum-collector.ts';
 import type { Checkpoint, Store } from './store/store.ts';
 
 /** One member's connection, as a room sees it. */
@@ -18,14 +20,19 @@ export interface Seat {
   close(reason: string, again: boolean): void;
 }
 
+/** The state is good for a day; a tab that stays has a fresh one at any time. */
+const signStateEveryMs = 3600_000;
+
+type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
+
 /**
  * One task on the server: carries out what its {@link RoundCoordinator} decides, relays signaling
- * between its members, seeds the newest models and keeps the checkpoints.
+ * between its members, seeds the newest models and asks members for proofs.
  */
 export class TaskRoom {
   readonly id: TaskId;
   readonly description: TaskDescription;
-  readonly #owner: Identity;
+  readonly desk: OwnerDesk;
   readonly #store: Store;
   readonly #log: FastifyBaseLogger;
   readonly #now: () => number;
@@ -33,24 +40,32 @@ export class TaskRoom {
   readonly #rounds: RoundCoordinator;
   readonly #tensors: readonly Tensor[];
   readonly #seats = new Map<PeerId, Seat>();
+  readonly #questioner = new Questioner();
   /** Payloads of the newest two models, for tabs that find them nowhere else. */
   readonly #seeds = new Map<HeaderId, readonly Uint8Array[]>();
-  #parameters: Float32Array;
+  readonly #signing: NodeJS.Timeout;
   #collector: SumCollector | null = null;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #epoch: number;
 
-  private constructor(options: RoomOptions, newest: Checkpoint, rounds: RoundCoordinator) {
+  private constructor(
+    options: RoomOptions,
+    desk: OwnerDesk,
+    rounds: RoundCoordinator,
+    epoch: number,
+  ) {
     this.id = options.id;
     this.description = options.description;
-    this.#owner = options.owner;
+    this.desk = desk;
     this.#store = options.store;
     this.#log = options.log;
     this.#now = options.now;
     this.#onModel = options.onModel;
     this.#rounds = rounds;
-    this.#parameters = newest.parameters;
+    this.#epoch = epoch;
     this.#tensors = tensorsOf(options.description.data, options.description.model);
+    this.#signing = setInterval(() => void this.#signState(), signStateEveryMs);
   }
 
   static async open(options: RoomOptions): Promise<TaskRoom> {
@@ -58,14 +73,18 @@ export class TaskRoom {
     const checkpoints = await store.newest(id, 2);
     const [newest] = checkpoints;
     if (newest === undefined) throw new Error(`bug: task ${id} has no model`);
-    const history = await store.history(id);
-    const model = newest.header;
-    const rounds = new RoundCoordinator({ description, owner, model, history, iceServers });
-    const room = new TaskRoom(options, newest, rounds);
-    for (const { round, parameters } of checkpoints.reverse()) {
-      const { header, payloads } = signModel(description, round, parameters, owner);
-      room.#seed(header, payloads);
-    }
+    const desk = new OwnerDesk(options, newest);
+    const state = await desk.state();
+    const rounds = new RoundCoordinator({
+      description,
+      owner,
+      model: newest.header,
+      state,
+      history: await store.history(id),
+      iceServers,
+    });
+    const room = new TaskRoom(options, desk, rounds, state.revoked.length);
+    for (const checkpoint of checkpoints.reverse()) room.#seed(checkpoint);
     return room;
   }
 
@@ -80,37 +99,70 @@ export class TaskRoom {
   leave(peer: PeerId, seat: Seat): void {
     if (this.#seats.get(peer) !== seat) return;
     this.#seats.delete(peer);
+    this.#questioner.left(peer);
     this.#handle({ type: 'left', peer });
   }
 
   receive(peer: PeerId, message: Exclude<ClientMessage, { type: 'hello' }>): void {
-    if (message.type === 'signal') {
-      if (!this.#rounds.isMember(message.to)) return; // it has just left
-      const { session, data } = message;
-      this.#seats.get(message.to)?.send({ type: 'signal', from: peer, session, data });
-    } else if (message.type === 'sum') {
-      void this.#sum(peer, message);
-    } else {
-      this.#handle({ type: 'message', peer, message });
+    switch (message.type) {
+      case 'signal': {
+        if (!this.#rounds.isMember(message.to)) return; // it has just left
+        const { session, data } = message;
+        this.#seats.get(message.to)?.send({ type: 'signal', from: peer, session, data });
+        break;
+      }
+      case 'sum-header':
+      case 'sum':
+        this.#sum(peer, message);
+        break;
+      case 'answer':
+        this.#questioner.answered(peer, message.id, message.answer);
+        break;
+      default:
+        this.#handle({ type: 'message', peer, message });
     }
   }
 
-  /** A chunk of one of the newest models, or null. */
-  chunk(header: HeaderId, index: number): Uint8Array | null {
-    return this.#seeds.get(header)?.[index] ?? null;
+  /** A chunk of one of the newest models or of a file, or null. */
+  async chunk(header: HeaderId, index: number): Promise<Uint8Array | null> {
+    return this.#seeds.get(header)?.[index] ?? (await this.desk.fileChunk(header, index));
   }
 
+  /** Of the newest model, float32[P]. */
   get parameters(): Float32Array {
-    return this.#parameters;
+    return this.desk.model.parameters;
+  }
+
+  /** Of the newest state. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   snapshot() {
     return this.#rounds.snapshot();
   }
 
+  /** Revokes a batch and tells every member. */
+  revoke(header: HeaderId): Promise<Result<StateUpdate>> {
+    return this.desk.revoke(header, (revocation) => this.#revoked(header, revocation));
+  }
+
+  /** Replaces the current model or a file and tells every member. */
+  replace(header: HeaderId, content: Uint8Array): Promise<Result<StateUpdate>> {
+    return this.desk.replace(header, content, (revocation) => this.#revoked(header, revocation));
+  }
+
+  /** Asks a member to prove something of a batch that it holds. */
+  ask(peer: PeerId, header: HeaderId, question: Question): Promise<Result<Answer>> {
+    const seat = this.#seats.get(peer);
+    if (seat === undefined) return Promise.resolve(err('the member is not connected'));
+    return this.#questioner.ask(peer, header, question, (message) => seat.send(message));
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#signing);
     for (const seat of this.#seats.values()) seat.close('the server is shutting down', true);
   }
 
@@ -135,14 +187,9 @@ export class TaskRoom {
         seat?.close(effect.reason, false);
         break;
       }
-      case 'verify-header': {
-        const { peer, round, attempt, signed } = effect;
-        setImmediate(() => {
-          const result = this.#admit(signed);
-          this.#handle({ type: 'header-verified', peer, round, attempt, result });
-        });
+      case 'verify-header':
+        void this.#admit(effect);
         break;
-      }
       case 'collect':
         this.#collector = new SumCollector(
           effect,
@@ -161,50 +208,79 @@ export class TaskRoom {
     }
   }
 
-  /** Verifies an author's header and countersigns it. */
-  #admit(signed: SignedHeader) {
-    const expected = { task: this.id, ownerKey: this.#owner.id, admitted: false };
-    const verified = verifyHeader(signed, expected);
-    if (!verified.ok) return verified;
-    return verifyHeader(admitHeader(signed, this.#owner), { ...expected, admitted: true });
+  async #admit(effect: Extract<CoordinatorEffect, { type: 'verify-header' }>): Promise<void> {
+    const { peer, round, attempt, signed } = effect;
+    const result = await this.desk.admit(signed).catch((thrown: unknown) => {
+      this.#log.error(`a header could not be admitted: ${messageOf(thrown)}`);
+      return err('it could not be stored');
+    });
+    this.#handle({ type: 'header-verified', peer, round, attempt, result });
   }
 
-  async #sum(from: PeerId, message: Extract<ClientMessage, { type: 'sum' }>): Promise<void> {
+  #sum(from: PeerId, message: Of<'sum-header'> | Of<'sum'>): void {
     const collector = this.#collector;
     if (!collector) return;
     const { round, attempt, revision } = collector.asked;
     if (message.round !== round || message.attempt !== attempt) return;
     if (message.revision !== revision) return;
-    const added = collector.add(from, message.index, message.payload);
-    if (!added.ok) {
-      this.#log.warn(`${shortId(from)}: ${added.error}`);
+    const taken =
+      message.type === 'sum-header'
+        ? collector.open(from, message.signed)
+        : collector.add(from, message.index, message.payload);
+    if (!taken.ok) {
+      this.#log.warn(`${shortId(from)}: ${taken.error}`);
       return;
     }
-    if (!added.value) return;
+    const { delivered } = collector;
+    if (delivered === null) return;
     this.#collector = null;
-    const result = await this.#close(collector).catch((thrown: unknown) => {
-      this.#log.error(`the model could not be stored: ${messageOf(thrown)}`);
-      return err('it could not be stored');
+    const about = { from, round, attempt, revision };
+    this.#handle({ type: 'delivered', ...about });
+    void this.desk.exclusive(async () => {
+      // Meanwhile something may have been revoked, and the manifest issued anew.
+      if (!this.#rounds.isCollecting(about)) return;
+      const result = await this.#close(collector, delivered).catch((thrown: unknown) => {
+        this.#log.error(`the model could not be stored: ${messageOf(thrown)}`);
+        return err('it could not be stored');
+      });
+      this.#handle({ type: 'collected', ...about, result });
     });
-    this.#handle({ type: 'collected', from, round, attempt, revision, result });
   }
 
-  /** Makes, signs and stores the next model. */
-  async #close(collector: SumCollector): Promise<Result<SignedHeader>> {
-    const next = collector.apply(this.#parameters);
+  /** Verifies the sum; makes, signs and stores the next model. */
+  async #close(collector: SumCollector, delivered: DeliveredSum) {
+    const { record, summands } = collector.asked;
+    const next = collector.apply(delivered, this.desk.model.parameters);
     if (!next.ok) return next;
-    const { record } = collector.asked;
-    const parameters = next.value;
-    const { header, payloads } = signModel(this.description, record.round, parameters, this.#owner);
-    await this.#store.closeRound(this.id, { round: record.round, header, parameters }, record);
-    this.#parameters = parameters;
-    this.#seed(header, payloads);
-    this.#onModel?.(record, parameters);
+    const closed = await this.desk.closeRound(delivered, summands, next.value, record);
+    if (!closed.ok) return closed;
+    this.#seed(this.desk.model);
+    this.#onModel?.(record, next.value);
     this.#log.info(`model ${record.round}: ${bytesToHex(record.digest).slice(0, 16)}`);
-    return { ok: true, value: header };
+    return ok(closed.value);
   }
 
-  #seed(header: SignedHeader, payloads: readonly Uint8Array[]): void {
+  #revoked(header: HeaderId, { update, replacement }: Revocation): void {
+    this.#epoch = update.revoked.length;
+    this.#seeds.delete(header);
+    if (replacement !== null) this.#seed(this.desk.model);
+    this.#log.info(`revoked: ${shortId(header)}, epoch ${update.revoked.length}`);
+    this.#handle({ type: 'state', update, replacement });
+  }
+
+  async #signState(): Promise<void> {
+    try {
+      await this.desk.exclusive(async () => {
+        this.#handle({ type: 'state', update: await this.desk.state(), replacement: null });
+      });
+    } catch (thrown) {
+      this.#log.error(`the state could not be signed anew: ${messageOf(thrown)}`);
+    }
+  }
+
+  #seed({ header, parameters }: Checkpoint): void {
+    const { scalars } = this.description.exchange;
+    const payloads = cutPayloads(float32ToBytes(parameters), scalars, 'bytes', null);
     this.#seeds.set(headerId(header.header), payloads);
     const [oldest] = this.#seeds.keys();
     if (this.#seeds.size > 2 && oldest !== undefined) this.#seeds.delete(oldest);
@@ -216,9 +292,11 @@ interface RoomOptions {
   readonly description: TaskDescription;
   readonly owner: Identity;
   readonly store: Store;
+  /** Opened for this task. */
+  readonly thread: OwnerThread;
   readonly iceServers: Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
   readonly log: FastifyBaseLogger;
-  /** ms, never going back */
+  /** ms since 1970, never going back */
   readonly now: () => number;
   /** Told of every model that a round made. */
   readonly onModel?: (record: RoundRecord, parameters: Float32Array) => void;

@@ -4,7 +4,7 @@ import { SwarmDriver } from '../../src/app/index.ts';
 import { identityOf, sha256 } from '../../src/crypto/index.ts';
 import { seededRandom, utf8ToBytes, type TaskId } from '../../src/lib/index.ts';
 import { signMembership, type TaskDescription } from '../../src/protocol/index.ts';
-import { admitHeader, cutBatch, signHeader, verifyHeader, type VerifiedHeader } from '../../src/vds/index.ts'; // prettier-ignore
+import { admitHeader, CommitmentKey, Crs, cutPayloads, sealPayloads, signHeader, Verifier } from '../../src/vds/index.ts'; // prettier-ignore
 
 declare function relay(message: unknown): Promise<void>;
 
@@ -25,26 +25,32 @@ let onSwarm: (message: Extract<Relayed, { kind: 'swarm' }>) => void = () => unde
 let running: SwarmDriver | null = null;
 let runs = 0;
 
-/** Both pages make the same batch of the same bytes; only the seed stores its chunks. */
-function makeBatch(bytes: number, round: number) {
-  const random = seededRandom(round);
+/** Both pages make the same batch of the same random bytes; only the seed stores its chunks. */
+async function makeBatch(bytes: number) {
+  const random = seededRandom(1);
+  const file = new Uint8Array(await (await fetch(`/api/tasks/${task}/crs`)).arrayBuffer());
+  const crs = Crs.open(file, sha256(file));
+  if (!crs.ok) throw new Error(crs.error);
+  const key = await CommitmentKey.build(crs.value);
   const lanes = new Uint8Array(bytes);
   new Uint32Array(lanes.buffer).forEach((_, i, words) => (words[i] = random.uint32()));
-  const { header, payloads } = cutBatch(
-    { task, round, kind: 'update', author: owner.id, scalars: 1024, lanes: 'bytes' },
-    lanes,
-    null,
-  );
+  const payloads = cutPayloads(lanes, crs.value.scalars, 'bytes', null);
+  const about = { task, round: 1, kind: 'file', author: owner.id, lanes: 'bytes' } as const;
+  const { header } = await sealPayloads(key, about, payloads, null);
   const signed = admitHeader(signHeader(header, owner), owner);
-  const verified = verifyHeader(signed, { task, ownerKey: owner.id, admitted: true });
+  const verifier = new Verifier({ crs: crs.value, task, ownerKey: owner.id, random });
+  const verified = verifier.verifyHeader(signed, 'admitted');
   if (!verified.ok) throw new Error(verified.error);
-  return { header: verified.value, payloads };
+  return { header: verified.value, payloads, crs: crs.value.digest };
 }
+
+type Batch = Awaited<ReturnType<typeof makeBatch>>;
+let made: Promise<Batch> | null = null;
 
 async function startSwarm(
   name: string,
   other: string,
-  batch: ReturnType<typeof makeBatch>,
+  batch: Batch,
   seeding: boolean,
   onStored: () => void,
 ) {
@@ -54,6 +60,9 @@ async function startSwarm(
     `bench-${name}`,
     proxy(() => undefined),
   );
+  const about = { task, ownerKey: owner.id, crs: batch.crs };
+  const joined = await storage.join(about, proxy(() => undefined)); // prettier-ignore
+  if (!joined.ok) throw new Error(joined.error);
   const swarm = new SwarmDriver({
     self: identity.id,
     task,
@@ -66,7 +75,7 @@ async function startSwarm(
     onLog: (level, text) => console.error(level, text),
   });
   onSwarm = ({ from, session, data }) => swarm.signal(from as typeof identity.id, session, data);
-  const header: VerifiedHeader = batch.header;
+  const { header } = batch;
   await storage.add(header);
   if (seeding) {
     await Promise.all(batch.payloads.map((payload, i) => storage.accept(header.id, i, new Uint8Array(payload)))); // prettier-ignore
@@ -144,6 +153,10 @@ async function fetchBare(bytes: number): Promise<number> {
 }
 
 window.bench = {
+  async prepare(bytes) {
+    made = makeBatch(bytes);
+    await made;
+  },
   relayed(message) {
     const relayed = message as Relayed;
     if (relayed.kind === 'bare') onBare(relayed.data);
@@ -155,15 +168,17 @@ window.bench = {
       void connectBare(false).then((channel) => serveBare(channel, bytes, messageBytes));
       return;
     }
+    if (made === null) throw new Error('prepare first');
     const run = ++runs;
-    const { join } = await startSwarm(`seed ${run}`, `leecher ${run}`, makeBatch(bytes, run), true, () => undefined); // prettier-ignore
+    const { join } = await startSwarm(`seed ${run}`, `leecher ${run}`, await made, true, () => undefined); // prettier-ignore
     join();
   },
   async fetch(kind, bytes) {
     running?.close();
     if (kind === 'bare') return fetchBare(bytes);
+    if (made === null) throw new Error('prepare first');
     const run = ++runs;
-    const batch = makeBatch(bytes, run);
+    const batch = await made;
     let missing = batch.payloads.length;
     let firstAt = 0;
     let done: () => void = () => undefined;

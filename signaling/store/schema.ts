@@ -1,4 +1,12 @@
-import { customType, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import {
+  customType,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+} from 'drizzle-orm/pg-core';
 
 const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'bytea',
@@ -26,6 +34,55 @@ export const checkpoints = pgTable(
     parameters: bytes('parameters').notNull(),
   },
   (table) => [primaryKey({ columns: [table.task, table.round] })],
+);
+
+/** Headers that the Data Owner admitted. */
+export const headers = pgTable(
+  'headers',
+  {
+    task: text('task')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    id: text('id').notNull(),
+    kind: text('kind').notNull(),
+    round: integer('round').notNull(),
+    author: text('author').notNull(),
+    /** Canonical CBOR of a SignedHeader. */
+    signed: bytes('signed').notNull(),
+    admittedAt: timestamp('admitted_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.task, table.id] })],
+);
+
+/** Batches that the Data Owner revoked, in order. */
+export const revocations = pgTable(
+  'revocations',
+  {
+    task: text('task')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    /** 1, 2, …: the epoch that it began. */
+    epoch: integer('epoch').notNull(),
+    header: text('header').notNull(),
+    revokedAt: timestamp('revoked_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.task, table.epoch] }),
+    unique().on(table.task, table.header),
+  ],
+);
+
+/** The bytes of batches of kind 'file', which the Data Owner made. */
+export const files = pgTable(
+  'files',
+  {
+    task: text('task')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    header: text('header').notNull(),
+    bytes: bytes('bytes').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.task, table.header] })],
 );
 
 /** What is told of a closed round. */

@@ -3,17 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identityOf, type Identity } from '../../src/crypto/index.ts';
-import { seededRandom, type PeerId, type TaskId } from '../../src/lib/index.ts';
+import { float32ToBytes, seededRandom, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { modelDigest } from '../../src/learning/index.ts';
 import { taskIdOf, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts';
+import { admitHeader, headerId, signHeader, type Header, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { readConfig } from '../config.ts';
-import {
-  describeTask,
-  digitsTask,
-  openTask,
-  signModel,
-  type TaskSettings,
-} from '../default-task.ts';
+import { describeTask, digitsTask, findTask, type TaskSettings } from '../default-task.ts';
 import { Store, type Checkpoint } from './store.ts';
 
 const owner = identityOf(new Uint8Array(32).fill(1));
@@ -23,20 +18,52 @@ const settings: TaskSettings = {
   model: { kind: 'mlp', hidden: [] },
 };
 
+const crs = { scalars: 256, digest: new Uint8Array(32).fill(7) } as const;
+
 function aTask(by: Identity = owner): { id: TaskId; description: TaskDescription } {
-  const description = describeTask(settings, by);
+  const description = describeTask(settings, by.id, crs);
   return { id: taskIdOf(description), description };
 }
 
+/** A header of the right form: the store leaves its proofs to the Data Owner. */
+function aHeader(task: TaskId, round: number, kind: 'model' | 'sum' | 'file'): SignedHeader {
+  const header: Header = {
+    type: 'header',
+    version: 2,
+    suite: 'bls12-381',
+    task,
+    round,
+    kind,
+    author: owner.id,
+    scalars: crs.scalars,
+    lanes: kind === 'sum' ? 'sum' : 'bytes',
+    byteLength: 20,
+    crs: crs.digest,
+    columns: [{ digest: float32ToBytes(new Float32Array(8).map(() => random.uint32())), commitment: new Uint8Array(96) }], // prettier-ignore
+    opening: { values: [new Uint8Array(32)], proof: new Uint8Array(96) },
+    time: null,
+    replaces: null,
+  };
+  return admitHeader(signHeader(header, owner), owner);
+}
+
+const idOf = (signed: SignedHeader) => headerId(signed.header);
+
 /** A model after `round`, with values that are hard to keep: −0, denormals, infinity. */
-function aModel({ description }: { description: TaskDescription }, round: number): Checkpoint {
+function aModel({ id }: { id: TaskId }, round: number): Checkpoint {
   const parameters = Float32Array.from([-0, 2 ** -149, Infinity, round, random.uint32()]);
-  return { round, header: signModel(description, round, parameters, owner).header, parameters };
+  return { round, header: aHeader(id, round, 'model'), parameters };
 }
 
 function aRecord({ round, parameters }: Checkpoint): RoundRecord {
   const authors: PeerId[] = [owner.id];
-  return { round, attempt: 1, authors, ms: 1234, digest: modelDigest(parameters), metrics: null };
+  const digest = modelDigest(parameters);
+  return { round, attempt: 1, revision: 1, authors, ms: 1234, digest, metrics: null };
+}
+
+/** Closes a round with a sum that nobody looks at. */
+function close(store: Store, task: TaskId, model: Checkpoint, record = aRecord(model)) {
+  return store.closeRound(task, model, record, aHeader(task, model.round, 'sum'));
 }
 
 describe('a store in memory', () => {
@@ -51,7 +78,7 @@ describe('a store in memory', () => {
     const models = Array.from({ length: rounds + 1 }, (_, round) => aModel(task, round));
     for (const model of models) {
       if (model.round === 0) await store.addTask(task.id, task.description, model);
-      else await store.closeRound(task.id, model, aRecord(model));
+      else await close(store, task.id, model);
     }
     return { ...task, models };
   }
@@ -97,16 +124,16 @@ describe('a store in memory', () => {
   test('does not close a round twice, and a refused one leaves nothing changed', async () => {
     const task = await taskWith(2);
     const other = aModel(task, 2);
-    await expect(store.closeRound(task.id, other, aRecord(other))).rejects.toThrow();
+    await expect(close(store, task.id, other)).rejects.toThrow();
     expect(await store.newest(task.id, 9)).toEqual(task.models.slice().reverse());
 
     // The model would be new, the record is not: neither is kept.
     const third = aModel(task, 3);
-    await expect(store.closeRound(task.id, third, aRecord(other))).rejects.toThrow();
+    await expect(close(store, task.id, third, aRecord(other))).rejects.toThrow();
     expect(await store.newest(task.id, 9)).toEqual(task.models.slice().reverse());
     expect(await store.history(task.id)).toEqual(task.models.slice(1).map(aRecord));
 
-    await store.closeRound(task.id, third, aRecord(third));
+    await close(store, task.id, third);
     expect((await store.history(task.id)).length).toBe(3);
   });
 
@@ -116,19 +143,76 @@ describe('a store in memory', () => {
     expect(await store.newest(task.id, 9)).toEqual(task.models);
     const stranger = aTask();
     const model = aModel(stranger, 1);
-    await expect(store.closeRound(stranger.id, model, aRecord(model))).rejects.toThrow();
+    await expect(close(store, stranger.id, model)).rejects.toThrow();
   });
 
-  test('the default task is added once, and found again by its settings and owner', async () => {
-    const opened = await openTask(store, settings, owner);
-    expect(await openTask(store, settings, owner)).toEqual(opened);
-    const longer = await openTask(store, { ...settings, rounds: 31 }, owner);
-    expect(longer.id).not.toBe(opened.id);
-    const foreign = await openTask(store, settings, identityOf(new Uint8Array(32).fill(2)));
-    expect(foreign.id).not.toBe(opened.id);
-    const ids = (await store.tasks()).map(({ id }) => id);
-    expect(ids.filter((id) => id === opened.id).length).toBe(1);
-    expect((await store.newest(opened.id, 2)).map(({ round }) => round)).toEqual([0]);
+  test('the default task is found again by its settings, owner and CRS', async () => {
+    const own = { ...settings, name: 'Found again' };
+    const find = (settled = own, by = owner, pinned = crs) =>
+      findTask(store, settled, by.id, pinned);
+    const found = await find();
+    expect(found.isNew).toBe(true);
+    await store.addTask(found.id, found.description, aModel(found, 0));
+    expect(await find()).toEqual({ ...found, isNew: false });
+    const others = [
+      await find({ ...own, rounds: 31 }),
+      await find(own, identityOf(new Uint8Array(32).fill(2))),
+      await find(own, owner, { ...crs, digest: new Uint8Array(32).fill(8) }),
+    ];
+    for (const other of others) expect(other.isNew).toBe(true);
+  });
+
+  test('keeps every header that was admitted, once, with what became of it', async () => {
+    const { id, models } = await taskWith(2);
+    const file = aHeader(id, 0, 'file');
+    await store.addFile(id, file, new Uint8Array([1, 2, 3]));
+    await store.addHeaders(id, [file, file]);
+    await store.addHeaders(id, []);
+    expect(await store.header(id, idOf(file))).toEqual(file);
+    expect(await store.header(id, '00'.repeat(32) as HeaderId)).toBeNull();
+    expect(await store.file(id, idOf(file))).toEqual(new Uint8Array([1, 2, 3]));
+    expect(await store.fileCount(id)).toBe(1);
+    const all = await store.batches(id, { limit: 200, offset: 0 });
+    expect(all.length).toBe(models.length + 2 + 1); // a sum each round
+    expect(all[0]).toMatchObject({ header: idOf(file), kind: 'file', revokedIn: null });
+    expect(await store.batches(id, { limit: 2, offset: 1 })).toEqual(all.slice(1, 3));
+  });
+
+  test('keeps revocations in order, and each batch is revoked once', async () => {
+    const { id, models } = await taskWith(2);
+    const ids = models.map(({ header }) => idOf(header));
+    for (const [i, header] of ids.entries()) await store.revoke(id, header, i + 1, null);
+    await expect(store.revoke(id, ids[0] as HeaderId, 4, null)).rejects.toThrow();
+    expect(await store.revoked(id)).toEqual(ids);
+    const all = await store.batches(id, { limit: 200, offset: 0 });
+    expect(all.find(({ header }) => header === ids[1])?.revokedIn).toBe(2);
+  });
+
+  test('a model is revoked and replaced together, or not at all', async () => {
+    const { id, models } = await taskWith(2);
+    const old = idOf((models[2] as Checkpoint).header);
+    const replacement = { signed: aHeader(id, 2, 'model'), content: Float32Array.of(1, 2) };
+    await store.revoke(id, idOf((models[1] as Checkpoint).header), 1, null);
+    await expect(store.revoke(id, old, 1, replacement)).rejects.toThrow(); // that epoch was before
+    expect((await store.newest(id, 1))[0]).toEqual(models[2]);
+    expect(await store.header(id, idOf(replacement.signed))).toBeNull();
+
+    await store.revoke(id, old, 2, replacement);
+    expect((await store.newest(id, 1))[0]).toEqual({
+      round: 2,
+      header: replacement.signed,
+      parameters: replacement.content,
+    });
+    expect(await store.checkpoint(id, 1)).toEqual(models[1]);
+    expect(await store.checkpoint(id, 3)).toBeNull();
+  });
+
+  test('leaves a task of an older version alone', async () => {
+    const old = aTask();
+    const { version, ...rest } = old.description;
+    const description = { ...rest, version: version - 1 } as unknown as TaskDescription;
+    await store.addTask(old.id, description, aModel(old, 0));
+    expect((await store.tasks()).map(({ id }) => id)).not.toContain(old.id);
   });
 });
 
@@ -139,7 +223,7 @@ test('a store in a folder has everything after it was closed and opened again', 
     const [start, next] = [aModel(task, 0), aModel(task, 1)];
     const before = await Store.open(join(folder, 'db'));
     await before.addTask(task.id, task.description, start);
-    await before.closeRound(task.id, next, aRecord(next));
+    await close(before, task.id, next);
     await before.close();
 
     const after = await Store.open(join(folder, 'db'));

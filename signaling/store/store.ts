@@ -1,16 +1,16 @@
 import { PGlite } from '@electric-sql/pglite';
-import { and, asc, desc, eq } from 'drizzle-orm';
+import { and, asc, count, desc, eq } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical } from '../../src/crypto/index.ts';
-import { bytesToFloat32, float32ToBytes, type TaskId } from '../../src/lib/index.ts';
+import { bytesToFloat32, float32ToBytes, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
 import type { RoundRecord, TaskDescription } from '../../src/protocol/index.ts';
-import { signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts';
+import { decodeHeader, headerId, signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { SetupError } from '../config.ts';
-import { checkpoints, rounds, tasks } from './schema.ts';
+import { checkpoints, files, headers, revocations, rounds, tasks } from './schema.ts';
 
 /** The model after a round. */
 export interface Checkpoint {
@@ -20,7 +20,30 @@ export interface Checkpoint {
   readonly parameters: Float32Array;
 }
 
-/** What survives the server: tasks, models, records. Everything acknowledged is on disk. */
+/** A batch that the Data Owner admitted. */
+export interface AdmittedBatch {
+  readonly header: HeaderId;
+  readonly kind: 'model' | 'update' | 'sum' | 'file';
+  readonly round: number;
+  readonly author: PeerId;
+  readonly admittedAt: Date;
+  /** The epoch that its revocation began, or null. */
+  readonly revokedIn: number | null;
+}
+
+/** What the Data Owner puts in a revoked batch's place. */
+export interface Replacement {
+  readonly signed: SignedHeader;
+  /** The model's parameters, or the file's bytes. */
+  readonly content: Float32Array | Uint8Array;
+}
+
+type Transaction = Parameters<Parameters<PgliteDatabase['transaction']>[0]>[0];
+
+/**
+ * What survives the server: tasks, models, records, admitted headers, revocations. Everything
+ * acknowledged is on disk.
+ */
 export class Store {
   readonly #client: PGlite;
   readonly #db: PgliteDatabase;
@@ -47,12 +70,14 @@ export class Store {
     await this.#client.close();
   }
 
+  /** The tasks, newest first; those of an older version of the protocol are left alone. */
   async tasks(): Promise<{ readonly id: TaskId; readonly description: TaskDescription }[]> {
     const rows = await this.#db.select().from(tasks).orderBy(desc(tasks.createdAt));
-    return rows.map((row) => ({
-      id: row.id as TaskId,
-      description: read(taskSchema, row.description, 'task'),
-    }));
+    return rows.flatMap(({ id, description }) =>
+      isOfThisVersion(description)
+        ? [{ id: id as TaskId, description: read(taskSchema, description, 'task') }]
+        : [],
+    );
   }
 
   /** Adds a task together with the model that it starts from. */
@@ -60,16 +85,28 @@ export class Store {
     await this.#db.transaction(async (tx) => {
       await tx.insert(tasks).values({ id, description: encodeCanonical(description) });
       await tx.insert(checkpoints).values(checkpointRow(id, start));
+      await addHeaders(tx, id, [start.header]);
     });
   }
 
-  /** The model and the record of a round, together or not at all. */
-  async closeRound(task: TaskId, checkpoint: Checkpoint, record: RoundRecord): Promise<void> {
+  /** Keeps headers that the Data Owner admitted. */
+  async addHeaders(task: TaskId, signed: readonly SignedHeader[]): Promise<void> {
+    if (signed.length > 0) await this.#db.transaction((tx) => addHeaders(tx, task, signed));
+  }
+
+  /** The model, the record and the sum of a round, together or not at all. */
+  async closeRound(
+    task: TaskId,
+    checkpoint: Checkpoint,
+    record: RoundRecord,
+    sum: SignedHeader,
+  ): Promise<void> {
     await this.#db.transaction(async (tx) => {
       await tx.insert(checkpoints).values(checkpointRow(task, checkpoint));
       await tx
         .insert(rounds)
         .values({ task, round: record.round, record: encodeCanonical(record) });
+      await addHeaders(tx, task, [sum, checkpoint.header]);
     });
   }
 
@@ -91,19 +128,135 @@ export class Store {
   }
 
   /** The newest `count` models, newest first. */
-  async newest(task: TaskId, count: number): Promise<Checkpoint[]> {
+  async newest(task: TaskId, limit: number): Promise<Checkpoint[]> {
     const rows = await this.#db
       .select()
       .from(checkpoints)
       .where(eq(checkpoints.task, task))
       .orderBy(desc(checkpoints.round))
-      .limit(count);
-    return rows.map((row) => ({
-      round: row.round,
-      header: read(signedHeaderSchema, row.header, 'checkpoint'),
-      parameters: bytesToFloat32(row.parameters),
-    }));
+      .limit(limit);
+    return rows.map(checkpointOf);
   }
+
+  /** The model after a round, or null. */
+  async checkpoint(task: TaskId, round: number): Promise<Checkpoint | null> {
+    const rows = await this.#db
+      .select()
+      .from(checkpoints)
+      .where(and(eq(checkpoints.task, task), eq(checkpoints.round, round)));
+    return rows.map(checkpointOf)[0] ?? null;
+  }
+
+  /** An admitted header, or null. */
+  async header(task: TaskId, id: HeaderId): Promise<SignedHeader | null> {
+    const rows = await this.#db
+      .select({ signed: headers.signed })
+      .from(headers)
+      .where(and(eq(headers.task, task), eq(headers.id, id)));
+    return rows.map(({ signed }) => read(signedHeaderSchema, signed, 'header'))[0] ?? null;
+  }
+
+  /** Admitted batches, newest first. */
+  async batches(
+    task: TaskId,
+    page: { readonly limit: number; readonly offset: number },
+  ): Promise<AdmittedBatch[]> {
+    const rows = await this.#db
+      .select({
+        header: headers.id,
+        kind: headers.kind,
+        round: headers.round,
+        author: headers.author,
+        admittedAt: headers.admittedAt,
+        revokedIn: revocations.epoch,
+      })
+      .from(headers)
+      .leftJoin(
+        revocations,
+        and(eq(revocations.task, headers.task), eq(revocations.header, headers.id)),
+      )
+      .where(eq(headers.task, task))
+      .orderBy(desc(headers.admittedAt), asc(headers.id))
+      .limit(page.limit)
+      .offset(page.offset);
+    return rows as AdmittedBatch[];
+  }
+
+  /** Revoked batches, in the order in which they were. */
+  async revoked(task: TaskId): Promise<HeaderId[]> {
+    const rows = await this.#db
+      .select({ header: revocations.header })
+      .from(revocations)
+      .where(eq(revocations.task, task))
+      .orderBy(asc(revocations.epoch));
+    return rows.map(({ header }) => header as HeaderId);
+  }
+
+  /**
+   * Keeps a revocation and what takes the batch's place, together or not at all.
+   *
+   * @param epoch the one that the revocation begins
+   */
+  async revoke(
+    task: TaskId,
+    header: HeaderId,
+    epoch: number,
+    replacement: Replacement | null,
+  ): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      await tx.insert(revocations).values({ task, epoch, header });
+      if (replacement === null) return;
+      const { signed, content } = replacement;
+      await addHeaders(tx, task, [signed]);
+      if (content instanceof Float32Array) {
+        const { round } = decoded(signed);
+        await tx
+          .update(checkpoints)
+          .set({ header: encodeCanonical(signed), parameters: float32ToBytes(content) })
+          .where(and(eq(checkpoints.task, task), eq(checkpoints.round, round)));
+      } else {
+        await tx.insert(files).values({ task, header: headerId(signed.header), bytes: content });
+      }
+    });
+  }
+
+  /** Keeps a batch of kind 'file' with its bytes. */
+  async addFile(task: TaskId, signed: SignedHeader, bytes: Uint8Array): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      await addHeaders(tx, task, [signed]);
+      await tx.insert(files).values({ task, header: headerId(signed.header), bytes });
+    });
+  }
+
+  /** The bytes of a batch of kind 'file', or null. */
+  async file(task: TaskId, header: HeaderId): Promise<Uint8Array | null> {
+    const rows = await this.#db
+      .select({ bytes: files.bytes })
+      .from(files)
+      .where(and(eq(files.task, task), eq(files.header, header)));
+    return rows[0]?.bytes ?? null;
+  }
+
+  async fileCount(task: TaskId): Promise<number> {
+    const rows = await this.#db.select({ n: count() }).from(files).where(eq(files.task, task));
+    return rows[0]?.n ?? 0;
+  }
+}
+
+async function addHeaders(tx: Transaction, task: TaskId, signed: readonly SignedHeader[]) {
+  const rows = signed.map((each) => {
+    const { kind, round, author } = decoded(each);
+    const id = headerId(each.header);
+    return { task, id, kind, round, author, signed: encodeCanonical(each) };
+  });
+  await tx.insert(headers).values(rows).onConflictDoNothing();
+}
+
+/** A header that the Data Owner has verified. */
+function decoded(signed: SignedHeader) {
+  const header = decodeHeader(signed.header);
+  if (!header.ok) throw new Error(`bug: ${header.error}`);
+  return header.value;
 }
 
 function checkpointRow(task: TaskId, { round, header, parameters }: Checkpoint) {
@@ -115,13 +268,30 @@ function checkpointRow(task: TaskId, { round, header, parameters }: Checkpoint) 
   };
 }
 
+function checkpointOf(row: typeof checkpoints.$inferSelect): Checkpoint {
+  return {
+    round: row.round,
+    header: read(signedHeaderSchema, row.header, 'checkpoint'),
+    parameters: bytesToFloat32(row.parameters),
+  };
+}
+
+const versioned = v.object({ version: v.number() });
+
+/** Whether a task's description is of the version that this server speaks. */
+function isOfThisVersion(description: Uint8Array): boolean {
+  const value = decodeCanonical(description);
+  const parsed = v.safeParse(versioned, value.ok ? value.value : null);
+  return !parsed.success || parsed.output.version === taskSchema.entries.version.literal;
+}
+
 function read<const S extends v.GenericSchema>(
   schema: S,
   bytes: Uint8Array,
   what: string,
 ): v.InferOutput<S> {
-  const decoded = decodeCanonical(bytes);
-  const parsed = decoded.ok ? v.safeParse(schema, decoded.value) : null;
+  const value = decodeCanonical(bytes);
+  const parsed = value.ok ? v.safeParse(schema, value.value) : null;
   if (parsed?.success) return parsed.output;
   throw new SetupError(
     `the database holds a ${what} that this version cannot read; use another data folder`,

@@ -1,6 +1,6 @@
 import { Dexie, type Table } from 'dexie';
 import type { HeaderId } from '../lib/index.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import type { ChunkStore } from '../vds/index.ts';
 
 interface ChunkRow {
   header: HeaderId;
@@ -60,6 +60,12 @@ export class DexieChunkStore implements ChunkStore {
       const dropped = new Set(keys.map(([header]) => header));
       for (const header of headers) dropped.delete(header);
       for (const header of dropped) await this.#range(header).delete();
+    });
+  }
+
+  async drop(headers: readonly HeaderId[]): Promise<void> {
+    await this.#db.transaction('rw', this.#chunks, async () => {
+      for (const header of headers) await this.#range(header).delete();
     });
   }
 

@@ -1,9 +1,10 @@
 export { Alarm, now } from './clock.ts';
 export { CoordinatorLink } from './coordinator-link.ts';
 export { databaseOf, openIdentity, seedOf } from './identity.ts';
+export { OwnerClient, type AdmittedBatch } from './owner-client.ts';
 export { PeerLinks } from './peer-links.ts';
 export { fetchSeed } from './seed-client.ts';
 export { systemRandom } from './system-random.ts';
-export type { StorageService } from './storage-service.ts';
+export type { StorageService, Verdict } from './storage-service.ts';
 export type { DataSummary, TrainingService } from './training-service.ts';
 export { startStorage, startTraining } from './workers.ts';

@@ -1,13 +1,25 @@
 import { transfer } from 'comlink';
-import { identityOf } from '../crypto/index.ts';
-import { Bitfield, err, messageOf, ok, ownBytes } from '../lib/index.ts';
-import type { HeaderId, PeerId, Result, TaskId } from '../lib/index.ts';
-import { verifyServerMessage, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
-import { cutBatch, cutPayloads, headerId, joinLanes, signHeader, verifyChunk } from '../vds/index.ts'; // prettier-ignore
-import type { ScalarCount, SignedHeader, VerifiedHeader } from '../vds/index.ts';
-import { MemoryChunkStore, type ChunkStore } from './chunk-store.ts';
+import { Bitfield, bytesToHex, err, messageOf, ok, ownBytes } from '../lib/index.ts';
+import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
+import type { Answer, Question } from '../protocol/index.ts';
+import { MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts';
+import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlindings, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
+import type { ChunkStore, VerifiedHeader } from '../vds/index.ts';
+import { loadCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
+import { FallbackChunkStore } from './fallback-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
+
+/** What verification cost and covered so far. */
+export interface VerificationTotals {
+  /** ms of computing */
+  readonly ms: number;
+  readonly headers: number;
+  readonly chunks: number;
+}
+
+/** What came of a question: the values that were proved, as hex scalars, or why it proves nothing. */
+export type Verdict = Result<{ readonly values: readonly string[] }>;
 
 /**
  * The tab's storage server and verifier, in its worker: nothing is stored that was not verified,
@@ -16,30 +28,63 @@ import { systemRandom } from './system-random.ts';
  */
 export class StorageService {
   #store: ChunkStore = new MemoryChunkStore();
-  #onTrouble: (problem: string) => void = () => undefined;
+  #server: StorageServer | null = null;
+  #messages: MessageVerifier | null = null;
   readonly #headers = new Map<HeaderId, VerifiedHeader>();
+  readonly #random: Random = systemRandom();
+  #totals = { ms: 0, headers: 0, chunks: 0 };
 
   /** @param onTrouble told when chunks are kept in memory only, and why */
   async open(database: string, onTrouble: (problem: string) => void): Promise<void> {
-    this.#onTrouble = onTrouble;
-    await this.#orMemory(async () => {
-      this.#store = await DexieChunkStore.open(database);
-    });
+    try {
+      this.#store = new FallbackChunkStore(await DexieChunkStore.open(database), onTrouble);
+    } catch (thrown) {
+      onTrouble(messageOf(thrown));
+    }
   }
 
-  /** The signature checks of a message from the coordinator. */
-  verify(
-    message: RoundServerMessage,
-    expected: { readonly task: TaskId; readonly ownerKey: PeerId },
-  ): Result<VerifiedMessage> {
-    return verifyServerMessage(message, expected);
+  /**
+   * Gets the task's CRS, verified, and starts to check everything against it. A file that this
+   * browser verified before takes milliseconds, another seconds.
+   *
+   * @returns the file, to commit with in another worker
+   */
+  async join(
+    about: { readonly task: TaskId; readonly ownerKey: PeerId; readonly crs: Uint8Array },
+    onProgress: (share: number) => void,
+  ): Promise<
+    Result<{
+      readonly file: Uint8Array<ArrayBuffer>;
+      readonly cached: boolean;
+      readonly ms: number;
+    }>
+  > {
+    const start = performance.now();
+    const { task, ownerKey } = about;
+    const loaded = await loadCrs(task, about.crs, this.#random, onProgress);
+    if (!loaded.ok) return loaded;
+    const { crs, cached } = loaded.value;
+    const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
+    this.#server = new StorageServer(verifier, this.#store, this.#random);
+    this.#messages = new MessageVerifier(this.#server, { task, ownerKey });
+    return ok({ file: crs.file, cached, ms: performance.now() - start });
+  }
+
+  /** Verifies a message from the coordinator: signatures, openings, states, sums. */
+  verify(message: RoundServerMessage): Result<VerifiedMessage> {
+    const messages = this.#messages;
+    if (messages === null) return err('bug: a message before the CRS');
+    if (message.type === 'manifest') this.#totals.headers += message.headers.length;
+    if (message.type === 'closed') this.#totals.headers += 2;
+    return this.#timed(() => messages.verify(message, Math.floor(Date.now() / 1000)));
   }
 
   /** Makes a batch known; the bits of what is held of it. */
   async add(header: VerifiedHeader): Promise<Uint8Array<ArrayBuffer>> {
-    this.#headers.set(header.id, header);
     const held = new Bitfield(header.columns.length);
-    for (const index of await this.#orMemory(() => this.#store.held(header.id))) held.set(index);
+    if (this.#server?.verifier.isRevoked(header.id) === true) return held.toBytes();
+    this.#headers.set(header.id, header);
+    for (const index of await this.#store.held(header.id)) held.set(index);
     return held.toBytes();
   }
 
@@ -50,10 +95,12 @@ export class StorageService {
     payload: Uint8Array<ArrayBuffer>,
   ): Promise<Result<null>> {
     const known = this.#headers.get(header);
-    if (known === undefined) return err('batch was dropped');
-    const verified = verifyChunk(known, index, payload);
+    const server = this.#server;
+    if (known === undefined || server === null) return err('batch was dropped');
+    const verified = this.#timed(() => server.verifier.verifyChunk(known, index, payload));
     if (!verified.ok) return verified;
-    await this.#orMemory(() => this.#store.put(header, index, payload));
+    this.#totals.chunks++;
+    await this.#store.put(header, index, payload);
     return ok(null);
   }
 
@@ -64,7 +111,7 @@ export class StorageService {
     offset: number,
     length: number,
   ): Promise<Uint8Array | null> {
-    const payload = await this.#orMemory(() => this.#store.get(header, index));
+    const payload = await this.#store.get(header, index);
     if (payload === null || offset + length > payload.length) return null;
     const bytes =
       length === payload.length ? payload : ownBytes(payload.subarray(offset, offset + length));
@@ -74,38 +121,35 @@ export class StorageService {
   /** The lanes of a batch, from chunks that were verified; null unless all are held. */
   async lanes(header: HeaderId): Promise<Uint8Array | null> {
     const known = this.#headers.get(header);
-    if (known === undefined) return null;
-    const payloads = await Promise.all(
-      known.columns.map((_, index) => this.#orMemory(() => this.#store.get(header, index))),
-    );
-    const complete = payloads.filter((payload) => payload !== null);
-    if (complete.length < payloads.length) return null;
-    const lanes = joinLanes(known, complete);
+    const payloads = await this.#payloads(header);
+    if (payloads === null || known === undefined) return null;
+    const lanes = joinLanes(known, payloads);
     return transfer(lanes, [lanes.buffer as ArrayBuffer]);
   }
 
-  /** Cuts, blinds, keeps and signs an update of ours. */
-  async seal(
-    about: { readonly task: TaskId; readonly round: number; readonly scalars: ScalarCount },
-    codes: Uint8Array,
-    secret: Uint8Array,
-  ): Promise<SignedHeader> {
-    const author = identityOf(secret);
-    const { header, payloads } = cutBatch(
-      { ...about, kind: 'update', lanes: 'update', author: author.id },
-      codes,
-      systemRandom(),
-    );
-    const signed = signHeader(header, author);
-    await this.#putAll(headerId(signed.header), payloads);
-    return signed;
+  /** `γ_sum` of every column of a weighted sum of batches that are held; null if one is not. */
+  async sumBlindings(
+    summands: readonly { readonly header: HeaderId; readonly weight: number }[],
+  ): Promise<bigint[] | null> {
+    const terms: { payloads: Uint8Array[]; weight: number }[] = [];
+    for (const { header, weight } of summands) {
+      const payloads = await this.#payloads(header);
+      if (payloads === null) return null;
+      terms.push({ payloads: payloads.map((each) => each.slice(0, blindingBytes)), weight });
+    }
+    return sumBlindings(terms);
+  }
+
+  /** Keeps the chunks of a batch that this tab made itself. */
+  async keepOwn(header: HeaderId, payloads: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
+    await Promise.all(payloads.map((payload, index) => this.#store.put(header, index, payload)));
   }
 
   /** Keeps the chunks of a model that we computed ourselves; false if they are not its chunks. */
   async install(model: VerifiedHeader, lanes: Uint8Array): Promise<boolean> {
     const payloads = cutPayloads(lanes, model.scalars, model.lanes, null);
     if (!payloads.every((payload, index) => verifyChunk(model, index, payload).ok)) return false;
-    await this.#putAll(model.id, payloads);
+    await this.keepOwn(model.id, payloads);
     return true;
   }
 
@@ -113,28 +157,76 @@ export class StorageService {
     for (const header of this.#headers.keys()) {
       if (!headers.includes(header)) this.#headers.delete(header);
     }
-    await this.#orMemory(() => this.#store.keep(headers));
+    await this.#store.keep(headers);
   }
 
-  async #putAll(header: HeaderId, payloads: readonly Uint8Array[]): Promise<void> {
-    const puts = payloads.map((payload, index) =>
-      this.#orMemory(() => this.#store.put(header, index, ownBytes(payload))),
-    );
-    await Promise.all(puts);
+  /** Drops batches that were revoked. */
+  async drop(headers: readonly HeaderId[]): Promise<void> {
+    for (const header of headers) this.#headers.delete(header);
+    await this.#store.drop(headers);
   }
 
-  /** Runs on the store; if that fails, goes over to memory and runs there. */
-  async #orMemory<T>(run: () => Promise<T>): Promise<T> {
-    const store = this.#store;
-    try {
-      return await run();
-    } catch (thrown) {
-      if (store instanceof MemoryChunkStore) throw thrown;
-      if (this.#store === store) {
-        this.#store = new MemoryChunkStore();
-        this.#onTrouble(messageOf(thrown));
+  /** Answers a query or an audit of a batch that is held, with proofs. */
+  async answer(header: HeaderId, question: Question): Promise<Answer> {
+    const known = this.#headers.get(header);
+    if (known === undefined || this.#server === null) {
+      return { kind: 'refused', reason: 'the batch is not here' };
+    }
+    if (question.kind === 'query') {
+      const answer = await this.#server.answerQuery(known, question.request);
+      return answer.ok ? { kind: 'query', ...answer.value } : refused(answer.error);
+    }
+    const answer = await this.#server.answerAudit(known, question.request);
+    return answer.ok ? { kind: 'audit', ...answer.value } : refused(answer.error);
+  }
+
+  /** Checks an answer and its proof of non-revocation. The error names the check that failed. */
+  judge(header: HeaderId, question: Question, answer: Answer): Verdict {
+    const known = this.#headers.get(header);
+    if (known === undefined || this.#server === null) return err('the batch was dropped');
+    const { verifier } = this.#server;
+    return this.#timed((): Verdict => {
+      if (answer.kind === 'refused') return err(`refused: ${answer.reason}`);
+      const member = verifier.verifyNonMembership(header, answer.witness);
+      if (!member.ok) return member;
+      if (question.kind === 'query' && answer.kind === 'query') {
+        const values = verifier.verifyQuery(known, question.request, answer);
+        return values.ok ? ok({ values: values.value.map((x) => x.toString(16)) }) : values;
       }
-      return run();
+      if (question.kind === 'audit' && answer.kind === 'audit') {
+        const held = verifier.verifyAudit(known, question.request, answer);
+        return held.ok ? ok({ values: [bytesToHex(answer.value)] }) : held;
+      }
+      return err('an answer to another question');
+    });
+  }
+
+  /** What verification cost so far. */
+  totals(): VerificationTotals {
+    return { ...this.#totals };
+  }
+
+  /** The payloads of a complete batch, or null. */
+  async #payloads(header: HeaderId): Promise<Uint8Array[] | null> {
+    const known = this.#headers.get(header);
+    if (known === undefined) return null;
+    const payloads = await Promise.all(
+      known.columns.map((_, index) => this.#store.get(header, index)),
+    );
+    const complete = payloads.filter((payload) => payload !== null);
+    return complete.length < payloads.length ? null : complete;
+  }
+
+  #timed<T>(work: () => T): T {
+    const start = performance.now();
+    try {
+      return work();
+    } finally {
+      this.#totals.ms += performance.now() - start;
     }
   }
+}
+
+function refused(reason: string): Answer {
+  return { kind: 'refused', reason: reason.slice(0, 500) };
 }

@@ -1,6 +1,7 @@
 import { transfer } from 'comlink';
 import { err, float32ToBytes, bytesToFloat32, messageOf, ok, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
-import type { Random, Result } from '../lib/index.ts';
+import type { Random, Result, TaskId } from '../lib/index.ts';
+import { identityOf } from '../crypto/index.ts';
 import {
   applySum,
   classCounts,
@@ -21,7 +22,15 @@ import {
 } from '../learning/index.ts';
 import { openTrainer, type Trainer } from '../learning/training.ts';
 import type { Metrics, TaskDescription } from '../protocol/index.ts';
-import { cutPayloads } from '../vds/index.ts';
+import {
+  CommitmentKey,
+  Crs,
+  cutPayloads,
+  drawBlindings,
+  sealPayloads,
+  signHeader,
+} from '../vds/index.ts';
+import type { Sealing, SignedHeader } from '../vds/index.ts';
 import { readDataFile } from './data-files.ts';
 import { systemRandom } from './system-random.ts';
 
@@ -34,9 +43,26 @@ export interface DataSummary {
   readonly classes: readonly number[] | null;
 }
 
+/** Who seals what for which round. */
+export interface SealingOrder {
+  readonly task: TaskId;
+  readonly round: number;
+  /** The author's Ed25519 seed. */
+  readonly secret: Uint8Array;
+}
+
+/** A signed header and the chunks that it describes. */
+export interface SealedBatch {
+  readonly signed: SignedHeader;
+  readonly payloads: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Lets messages in between two pieces of work. */
+const breathe = () => new Promise<void>((resolve) => setTimeout(resolve));
+
 /**
  * Everything that touches the tab's data and the model's numbers, in its worker: datasets,
- * training, quantiser, aggregation.
+ * training, quantiser, aggregation, and the commitments to what comes of it.
  */
 export class TrainingService {
   #task: TaskDescription | null = null;
@@ -52,11 +78,24 @@ export class TrainingService {
   /** The error that the round under way would leave. */
   #pending: Float32Array | null = null;
   #aggregate: { readonly sum: Uint16Array; readonly model: Float32Array } | null = null;
+  #key: Promise<CommitmentKey> | null = null;
+  #commitMs = 0;
   readonly #random: Random = systemRandom();
 
   open(task: TaskDescription): void {
     this.#task = task;
     this.#tensors = tensorsOf(task.data, task.model);
+  }
+
+  /**
+   * Gets ready to commit with a CRS that the storage worker verified: builds the table, in the
+   * background.
+   */
+  openCrs(file: Uint8Array<ArrayBuffer>): void {
+    const crs = Crs.open(file, this.#opened().crs);
+    if (!crs.ok) throw new Error(crs.error);
+    this.#key = CommitmentKey.build(crs.value, breathe);
+    this.#key.catch(() => undefined); // who needs it is told
   }
 
   /** Makes this member's share of the task's built-in digits. */
@@ -118,12 +157,44 @@ export class TrainingService {
     this.#run.cancelled = true;
   }
 
-  /** The trained update in 8 bits, one byte a parameter; its error waits for `feedback`. */
-  quantise(scales: readonly number[]): Uint8Array {
+  /**
+   * The trained update in 8 bits, one byte a parameter, cut, committed to, opened and signed; the
+   * quantiser's error waits for `feedback`.
+   *
+   * @param about `elapsedMs` since the round's opening
+   */
+  async seal(
+    about: SealingOrder & { readonly elapsedMs: number },
+    scales: readonly number[],
+    onProgress: (share: number) => void,
+  ): Promise<SealedBatch> {
     if (this.#delta === null) throw new Error('nothing was trained');
     const { codes, residual } = quantise(this.#delta, scales, this.#tensors, this.#random);
     this.#pending = residual;
-    return transfer(codes, [codes.buffer as ArrayBuffer]);
+    const { scalars } = this.#opened().exchange;
+    const blindings = drawBlindings(codes.length, scalars, 'update', this.#random);
+    const payloads = cutPayloads(codes, scalars, 'update', blindings);
+    const start = performance.now() - about.elapsedMs;
+    const seconds = () => Math.max(0, Math.floor((performance.now() - start) / 1000));
+    const time = { seconds, random: this.#random };
+    return this.#seal(about, 'update', payloads, time, onProgress);
+  }
+
+  /** The newest aggregate's sum, cut, committed to, opened and signed: the proof of aggregation. */
+  async sealSum(
+    about: SealingOrder,
+    blindings: readonly bigint[],
+    onProgress: (share: number) => void,
+  ): Promise<SealedBatch> {
+    if (this.#aggregate === null) throw new Error('nothing was aggregated');
+    const { scalars } = this.#opened().exchange;
+    const payloads = cutPayloads(uint16ToBytes(this.#aggregate.sum), scalars, 'sum', blindings);
+    return this.#seal(about, 'sum', payloads, null, onProgress);
+  }
+
+  /** ms spent on commitments and openings so far. */
+  commitMs(): number {
+    return this.#commitMs;
   }
 
   /** Whether the round counted our update: then its error is what the next one has to make good. */
@@ -151,13 +222,6 @@ export class TrainingService {
     return this.#aggregate && float32ToBytes(this.#aggregate.model);
   }
 
-  /** The newest aggregate's sum, cut into chunks. */
-  sumPayloads(): Uint8Array[] {
-    const { scalars } = this.#opened().exchange;
-    if (this.#aggregate === null) return [];
-    return cutPayloads(uint16ToBytes(this.#aggregate.sum), scalars, 'sum', null);
-  }
-
   /** The model on the validation data. */
   async evaluate(model: Uint8Array): Promise<Metrics> {
     const trainer = await this.#openTrainer();
@@ -169,6 +233,27 @@ export class TrainingService {
   /** Where training runs: wasm or webgpu. */
   async device(): Promise<string> {
     return (await this.#openTrainer()).device;
+  }
+
+  async #seal(
+    { task, round, secret }: SealingOrder,
+    kind: 'update' | 'sum',
+    payloads: readonly Uint8Array<ArrayBuffer>[],
+    time: Sealing | null,
+    onProgress: (share: number) => void,
+  ): Promise<SealedBatch> {
+    if (this.#key === null) throw new Error('bug: sealing before the CRS');
+    const key = await this.#key;
+    const author = identityOf(secret);
+    const start = performance.now();
+    const about = { task, round, kind, lanes: kind, author: author.id };
+    const { header } = await sealPayloads(key, about, payloads, time, async (share) => {
+      onProgress(share);
+      await breathe();
+    });
+    this.#commitMs += performance.now() - start;
+    const sealed = { signed: signHeader(header, author), payloads };
+    return transfer(sealed, payloads.map((payload) => payload.buffer)); // prettier-ignore
   }
 
   #use(dataset: Dataset, source: string): DataSummary {

@@ -1,11 +1,15 @@
+export type { AdmittedBatch } from '../adapters/index.ts';
 export { startParticipant, type Participant } from './participant.ts';
 export { SwarmDriver } from './swarm-driver.ts';
 export {
   type AppState,
+  type AskedView,
   type BatchView,
   type ConnectionState,
+  type CrsState,
   type DataState,
   type LogLine,
+  type OwnerState,
   type PeerView,
   type StepName,
 } from './state.ts';

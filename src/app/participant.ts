@@ -1,16 +1,28 @@
 import { proxy, type Remote } from 'comlink';
-import { CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining } from '../adapters/index.ts'; // prettier-ignore
-import type { DataSummary, StorageService, TrainingService } from '../adapters/index.ts';
-import { sign, type Identity } from '../crypto/index.ts';
-import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
-import { protocolVersion, taskIdOf } from '../protocol/index.ts';
-import type { Metrics, RoundRecord, ServerMessage } from '../protocol/index.ts';
+import { CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining, systemRandom } from '../adapters/index.ts'; // prettier-ignore
+import type { DataSummary, StorageService, TrainingService, Verdict } from '../adapters/index.ts';
+import { encodeScalar, sign, toScalar, type Identity } from '../crypto/index.ts';
+import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
+import { limits, protocolVersion, taskIdOf } from '../protocol/index.ts';
+import type {
+  Answer,
+  Metrics,
+  Question,
+  RoundRecord,
+  ServerMessage,
+  TaskDescription,
+} from '../protocol/index.ts';
+import type { VerifiedMessage } from '../rounds/index.ts';
+import { OwnerDriver } from './owner-driver.ts';
 import { publish } from './publish.ts';
 import { RoundDriver } from './round-driver.ts';
+import type { AskedView, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
 import { SwarmDriver } from './swarm-driver.ts';
 
 const publishEveryMs = 250;
+/** Queries and audits of ours that are remembered. */
+const keptQuestions = 20;
 
 /**
  * The tab: its identity, its connection to the coordinator, its workers, its part in the swarm
@@ -18,6 +30,8 @@ const publishEveryMs = 250;
  */
 export class Participant {
   readonly store: AppStore = createAppStore();
+  /** For who has the Data Owner's token. */
+  readonly owner = new OwnerDriver(this.store);
   readonly #wanted: TaskId | null;
   #identity: Identity | null = null;
   #link: CoordinatorLink | null = null;
@@ -25,6 +39,10 @@ export class Participant {
   #training: Remote<TrainingService> | null = null;
   #swarm: SwarmDriver | null = null;
   #rounds: RoundDriver | null = null;
+  /** Questions of the coordinator's that are being answered. */
+  #answering = 0;
+  #nextQuestion = 0;
+  #counting = false;
 
   /** @param wanted the task of the link; null for the coordinator's default */
   constructor(wanted: TaskId | null) {
@@ -89,13 +107,59 @@ export class Participant {
     this.#announceData();
   }
 
+  /** Challenges a neighbour to prove that it still holds a batch: all of it, or 64 chunks at random. */
+  async audit(holder: PeerId, header: HeaderId, chunks: number): Promise<void> {
+    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    const epoch = this.store.getState().proofs.epoch ?? 0;
+    const columns = drawColumns(chunks);
+    await this.#ask(holder, header, { kind: 'audit', request: { nonce, epoch, columns } });
+  }
+
+  /**
+   * Asks a neighbour for `x = Σ t_i·m_i` of chunks of a batch, with a proof.
+   *
+   * @param columns in ascending order
+   * @param weights t_i, taken mod r, by ascending i from 1
+   */
+  async query(
+    holder: PeerId,
+    header: HeaderId,
+    columns: readonly number[],
+    weights: readonly { readonly index: number; readonly weight: bigint }[],
+  ): Promise<void> {
+    const entries = weights.map(({ index, weight }) => ({ index, weight: encodeScalar(toScalar(weight)) })); // prettier-ignore
+    const request = { columns: [...columns], weights: { kind: 'sparse' as const, entries } };
+    await this.#ask(holder, header, { kind: 'query', request });
+  }
+
+  /** Asks a neighbour to prove something of a batch that it holds, and judges the answer. */
+  async #ask(holder: PeerId, header: HeaderId, question: Question): Promise<void> {
+    const [swarm, storage] = [this.#swarm, this.#storage];
+    if (!swarm || !storage) return;
+    const id = this.#nextQuestion++;
+    const start = performance.now();
+    const view: AskedView = { id, at: Date.now(), kind: question.kind, header, holder, verdict: null, ms: null }; // prettier-ignore
+    this.store.setState(({ asked }) => ({ asked: [view, ...asked].slice(0, keptQuestions) }));
+    const answer = await swarm.ask(holder, header, question);
+    const verdict: Verdict = await storage
+      .judge(header, question, answer)
+      .catch((thrown: unknown) => ({ ok: false as const, error: messageOf(thrown) }));
+    const ms = performance.now() - start;
+    const done = { ...view, verdict, ms };
+    this.store.setState(({ asked }) => ({ asked: asked.map((each) => (each.id === id ? done : each)) })); // prettier-ignore
+    const what = `${question.kind} of ${shortId(header)} at ${shortId(holder)}`;
+    if (verdict.ok) this.#log('info', `${what}: proved`);
+    else this.#log('warn', `${what}: ${verdict.error}`);
+  }
+
   /** For the console and for tools: the dashboard's state, maps as plain objects. */
   snapshot() {
-    const { own, digests, batches, ...state } = this.store.getState();
+    const { own, digests, batches, proofs, ...state } = this.store.getState();
     return {
       ...state,
       own: Object.fromEntries(own),
       digests: Object.fromEntries(digests),
+      proofs: { ...proofs, sums: Object.fromEntries(proofs.sums) },
       batches: batches.map((batch) => ({ ...batch, heldBy: Object.fromEntries(batch.heldBy) })),
     };
   }
@@ -133,6 +197,9 @@ export class Participant {
       case 'welcome':
         if (!this.#welcome(message)) return;
         break;
+      case 'ask':
+        void this.#answer(message);
+        return;
       case 'signal':
         this.#swarm?.signal(message.from, message.session, message.data);
         return;
@@ -144,8 +211,8 @@ export class Participant {
         this.#log('info', `round ${message.round} opened with ${message.cohort.length} members`);
         this.store.setState({ cohort: message.cohort });
         break;
-      case 'closed':
-        this.#record(message.record);
+      case 'caught':
+        this.#log('warn', `${message.what} of ${shortId(message.peer)} refused: ${message.reason}`);
         break;
       case 'failed':
         this.#log('warn', `round ${message.round} failed: ${message.reason}`);
@@ -156,12 +223,30 @@ export class Participant {
       case 'finished':
         this.store.setState({ finished: true });
         break;
+      case 'closed':
+      case 'state':
+      case 'replaced':
       case 'quantise':
       case 'manifest':
       case 'upload':
         break;
     }
     this.#rounds?.receive(message);
+  }
+
+  /** Proves something to the coordinator; a few questions at a time. */
+  async #answer({ id, header, question }: Extract<ServerMessage, { type: 'ask' }>): Promise<void> {
+    if (!this.#storage || this.#answering >= limits.questions) {
+      const reason = 'too many questions: ask again later';
+      this.#link?.send({ type: 'answer', id, answer: { kind: 'refused', reason } });
+      return;
+    }
+    this.#answering++;
+    const answer = await this.#storage.answer(header, question).catch((thrown: unknown): Answer => {
+      return { kind: 'refused', reason: messageOf(thrown).slice(0, 500) };
+    });
+    this.#answering--;
+    this.#link?.send({ type: 'answer', id, answer });
   }
 
   #hello({ nonce, version }: Extract<ServerMessage, { type: 'challenge' }>): void {
@@ -203,13 +288,15 @@ export class Participant {
     if (!identity || !storage || !training) return;
     const { description, membership, iceServers } = message;
     const onLog = (level: 'info' | 'warn' | 'error', text: string) => this.#log(level, text);
+    const opened = Promise.resolve(training.open(description));
     this.#swarm = new SwarmDriver({
       ...{ self: identity.id, task, description, membership, iceServers, storage, onLog },
       signal: (to, session, data) => this.#link?.send({ type: 'signal', to, session, data }),
       onStored: (header, index) => this.#rounds?.stored(header, index),
     });
     this.#rounds = new RoundDriver({
-      ...{ identity, task, description, storage, training, onLog },
+      ...{ identity, task, storage, training, onLog },
+      ready: opened.then(() => this.#openCrs(task, description, storage, training)),
       swarm: this.#swarm,
       send: (outgoing) => this.#link?.send(outgoing),
       onTraining: (progress) => this.store.setState({ training: progress }),
@@ -218,16 +305,76 @@ export class Participant {
         const hex = bytesToHex(digest);
         this.store.setState(({ digests }) => ({ digests: new Map(digests).set(round, hex) }));
       },
+      onVerified: (verified) => this.#verified(verified),
+      onRefused: (type, reason) => this.#refused(type, reason),
+      onSealing: (share) => this.store.setState({ sealing: share }),
       onEvaluated: (round, metrics) => {
         this.store.setState(({ own }) => ({ own: new Map(own).set(round, metrics) }));
       },
     });
     this.#log('info', `joined “${description.name}” as ${shortId(identity.id)}`);
-    const opened = training.open(description);
     opened
       .then(async () => this.store.setState({ device: await training.device() }))
       .catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
     if (description.data.kind === 'image' && description.data.builtIn) this.useBuiltIn();
+  }
+
+  /** Gets and verifies the task's CRS; without it there is nothing that this tab can do. */
+  async #openCrs(
+    task: TaskId,
+    description: TaskDescription,
+    storage: Remote<StorageService>,
+    training: Remote<TrainingService>,
+  ): Promise<void> {
+    this.#proofs({ crs: { state: 'verifying', share: 0 } });
+    const onProgress = (share: number) => this.#proofs({ crs: { state: 'verifying', share } });
+    const { ownerKey, crs } = description;
+    const loaded = await storage.join({ task, ownerKey, crs }, proxy(onProgress));
+    if (!loaded.ok) {
+      this.#stop(`Nothing of this task can be verified: ${loaded.error}.`);
+      throw new Error(loaded.error);
+    }
+    const { file, cached, ms } = loaded.value;
+    this.#proofs({ crs: { state: 'ready', ms, cached } });
+    this.#log('info', `CRS ${cached ? 'loaded' : 'loaded and verified'} in ${Math.round(ms)} ms`);
+    await training.openCrs(file);
+  }
+
+  #verified(message: VerifiedMessage): void {
+    if (message.type === 'welcome') this.#revocations(message.state.revoked);
+    if (message.type === 'state') this.#revocations(message.revoked);
+    if (message.type === 'replaced') {
+      this.#log('warn', `the Data Owner replaced the model of round ${message.model.round}`);
+    }
+    if (message.type !== 'closed') return;
+    this.#record(message.record);
+    void this.owner.refresh();
+    const { round } = message.record;
+    const { sums } = this.store.getState().proofs;
+    this.#proofs({ sums: new Map(sums).set(round, message.sumChecked) });
+  }
+
+  #revocations(revoked: readonly HeaderId[]): void {
+    const before = this.store.getState().proofs.revoked;
+    for (const header of revoked) {
+      if (before.includes(header)) continue;
+      this.#log('warn', `batch ${shortId(header)} is revoked by the Data Owner`);
+    }
+    this.#proofs({ revoked, epoch: revoked.length });
+  }
+
+  /** The coordinator said something that does not hold: it is not followed, and people are told. */
+  #refused(type: string, reason: string): void {
+    this.#log('error', `the coordinator's ${type} was refused: ${reason}`);
+    addNotice(
+      this.store,
+      `The coordinator said something that does not hold (${type}): ${reason}.`,
+    );
+    if (type === 'closed') this.setActive(false); // a model that nobody proved is not trained on
+  }
+
+  #proofs(change: Partial<ProofsView>): void {
+    this.store.setState(({ proofs }) => ({ proofs: { ...proofs, ...change } }));
   }
 
   #record(record: RoundRecord): void {
@@ -247,6 +394,15 @@ export class Participant {
     if (this.#swarm && this.#rounds && this.#link) {
       publish(this.store, this.#swarm, this.#rounds, this.#link);
     }
+    const [storage, training] = [this.#storage, this.#training];
+    if (!storage || !training || this.#counting) return;
+    this.#counting = true; // a busy worker is not asked again before it answered
+    void Promise.all([storage.totals(), training.commitMs()])
+      .then(([{ ms, headers, chunks }, commitMs]) => {
+        this.#proofs({ verifyMs: ms, headers, chunks, commitMs });
+      })
+      .catch(() => undefined)
+      .finally(() => (this.#counting = false));
   }
 
   #log(level: 'info' | 'warn' | 'error', text: string): void {
@@ -261,6 +417,14 @@ export class Participant {
     this.store.setState({ connection: { state: 'stopped', reason } });
     this.#log('error', reason);
   }
+}
+
+/** Columns of a batch of so many: all, or as many as may be asked for, at random; ascending. */
+function drawColumns(chunks: number): number[] {
+  const left = Array.from({ length: chunks }, (_, column) => column);
+  const random = systemRandom();
+  while (left.length > limits.askedColumns) left.splice(random.uint32() % left.length, 1);
+  return left;
 }
 
 /** The task that a link names: `#/task/<id>`. */

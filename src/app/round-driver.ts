@@ -2,19 +2,20 @@ import { proxy, transfer, type Remote } from 'comlink';
 import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
 import type { Identity } from '../crypto/index.ts';
 import { assert, messageOf, type HeaderId, type TaskId } from '../lib/index.ts';
-import type { ClientMessage, Metrics, TaskDescription } from '../protocol/index.ts';
-import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage } from '../rounds/index.ts'; // prettier-ignore
+import type { ClientMessage, Metrics } from '../protocol/index.ts';
+import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
 import type { SwarmDriver } from './swarm-driver.ts';
 
 export interface RoundDriverOptions {
   readonly identity: Identity;
   readonly task: TaskId;
-  readonly description: TaskDescription;
   readonly storage: Remote<StorageService>;
   readonly training: Remote<TrainingService>;
   readonly swarm: SwarmDriver;
   readonly send: (message: ClientMessage) => void;
+  /** Done when the task's CRS is there: nothing can be verified before. */
+  readonly ready: Promise<void>;
   readonly onTraining: (progress: { done: number; total: number; loss: number } | null) => void;
   /** Training failed: the tab takes no part until the user says so. */
   readonly onPaused: () => void;
@@ -22,6 +23,12 @@ export interface RoundDriverOptions {
   readonly onAggregated: (round: number, digest: Uint8Array) => void;
   /** A model on our own validation data. */
   readonly onEvaluated: (round: number, metrics: Metrics) => void;
+  /** A message of the coordinator that holds. */
+  readonly onVerified: (message: VerifiedMessage) => void;
+  /** A message of the coordinator that does not hold, and is not followed. */
+  readonly onRefused: (type: RoundServerMessage['type'], reason: string) => void;
+  /** Progress of committing, 0…1; null when it is over. */
+  readonly onSealing: (share: number | null) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', text: string) => void;
 }
 
@@ -32,28 +39,35 @@ export class RoundDriver {
   readonly #options: RoundDriverOptions;
   readonly #member: RoundMember;
   /** Messages are verified, and what changes the store is done, in the order it came. */
-  #verifying: Promise<void> = Promise.resolve();
+  #verifying: Promise<void>;
   #storing: Promise<void> = Promise.resolve();
   /** Batches that this tab made itself and has not begun to serve. */
   readonly #made = new Set<HeaderId>();
   readonly #progress: ReturnType<typeof setInterval>;
+  /** When the round was opened, as seen from here. ms */
+  #openedAt = 0;
 
   constructor(options: RoundDriverOptions) {
     this.#options = options;
     this.#member = new RoundMember(options.identity.id);
+    this.#verifying = options.ready;
     // Progress that was held back is sent; nothing else waits for this tick.
     this.#progress = setInterval(() => this.#handle({ type: 'tick' }), 500);
   }
 
   /** Takes a message from the coordinator, once its signatures hold. */
   receive(message: RoundServerMessage): void {
-    const { storage, task, description, onLog } = this.#options;
-    const expected = { task, ownerKey: description.ownerKey };
+    const { storage, onVerified, onRefused, onLog } = this.#options;
     this.#verifying = this.#verifying
       .then(async () => {
-        const verified = await storage.verify(message, expected);
-        if (verified.ok) this.#handle({ type: 'message', message: verified.value });
-        else onLog('error', `the coordinator's ${message.type} was refused: ${verified.error}`);
+        const verified = await storage.verify(message);
+        if (!verified.ok) {
+          onRefused(message.type, verified.error);
+          return;
+        }
+        if (verified.value.type === 'open') this.#openedAt = now();
+        onVerified(verified.value);
+        this.#handle({ type: 'message', message: verified.value });
       })
       .catch((thrown: unknown) => onLog('error', messageOf(thrown)));
   }
@@ -96,6 +110,9 @@ export class RoundDriver {
         break;
       case 'keep':
         this.#inOrder(() => this.#options.swarm.keep(effect.headers));
+        break;
+      case 'drop':
+        this.#inOrder(() => this.#options.swarm.drop(effect.headers));
         break;
       case 'train':
         this.#guard(this.#train(effect));
@@ -144,13 +161,15 @@ export class RoundDriver {
   }
 
   async #seal({ round, attempt, scales }: Effect<'seal'>): Promise<void> {
-    const { storage, training, identity, task, description } = this.#options;
-    const codes = await training.quantise(scales);
-    const about = { task, round, scalars: description.exchange.scalars };
-    const moved = transfer(codes, [codes.buffer]);
-    const signed = await storage.seal(about, moved, identity.secret);
-    this.#made.add(headerId(signed.header));
-    this.#handle({ type: 'sealed', round, attempt, signed });
+    const { storage, training, identity, task, onSealing } = this.#options;
+    const elapsedMs = Math.max(0, now() - this.#openedAt);
+    const order = { task, round, secret: identity.secret, elapsedMs };
+    const sealed = await training.seal(order, scales, proxy(onSealing));
+    onSealing(null);
+    const id = headerId(sealed.signed.header);
+    await storage.keepOwn(id, transferred(sealed.payloads));
+    this.#made.add(id);
+    this.#handle({ type: 'sealed', round, attempt, signed: sealed.signed });
   }
 
   async #aggregate({ manifest, model, headers }: Effect<'aggregate'>): Promise<void> {
@@ -164,10 +183,18 @@ export class RoundDriver {
     this.#handle({ type: 'aggregated', round, attempt, revision, digest });
   }
 
-  async #upload({ round, attempt, revision }: Effect<'upload'>): Promise<void> {
-    const payloads = await this.#options.training.sumPayloads();
+  /** Proves the sum against the manifest and sends it. */
+  async #upload({ manifest }: Effect<'upload'>): Promise<void> {
+    const { storage, training, identity, task, send, onSealing } = this.#options;
+    const { round, attempt, revision, entries } = manifest;
+    const blindings = await storage.sumBlindings(entries);
+    if (blindings === null) throw new Error(`round ${round}: an update is not complete any more`);
+    const order = { task, round, secret: identity.secret };
+    const { signed, payloads } = await training.sealSum(order, blindings, proxy(onSealing));
+    onSealing(null);
+    send({ type: 'sum-header', round, attempt, revision, signed });
     payloads.forEach((payload, index) =>
-      this.#options.send({ type: 'sum', round, attempt, revision, index, payload }),
+      send({ type: 'sum', round, attempt, revision, index, payload }),
     );
   }
 
@@ -202,4 +229,9 @@ export class RoundDriver {
   #guard(work: Promise<void>): void {
     work.catch((thrown: unknown) => this.#options.onLog('error', messageOf(thrown)));
   }
+}
+
+/** Hands payloads over to a worker instead of copying them. */
+function transferred(payloads: readonly Uint8Array<ArrayBuffer>[]) {
+  return transfer(payloads, payloads.map((payload) => payload.buffer)); // prettier-ignore
 }

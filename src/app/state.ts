@@ -1,6 +1,6 @@
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Member, Metrics, RoundRecord, TaskDescription } from '../protocol/index.ts';
-import type { DataSummary } from '../adapters/index.ts';
+import type { AdmittedBatch, DataSummary, Verdict } from '../adapters/index.ts';
 
 /** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
 export interface PeerView {
@@ -20,7 +20,7 @@ export interface PeerView {
 /** Who holds which chunk of a batch: the rows of the chunk map. */
 export interface BatchView {
   readonly header: HeaderId;
-  readonly kind: 'model' | 'update' | 'sum';
+  readonly kind: 'model' | 'update' | 'sum' | 'file';
   readonly round: number;
   readonly author: PeerId;
   readonly chunks: number;
@@ -63,6 +63,53 @@ export interface RateSample {
   readonly down: number;
 }
 
+/** The common reference string that everything is verified against. */
+export type CrsState =
+  | { readonly state: 'waiting' }
+  | { readonly state: 'verifying'; readonly share: number }
+  | { readonly state: 'ready'; readonly ms: number; readonly cached: boolean };
+
+/** What this tab verified and proved. */
+export interface ProofsView {
+  readonly crs: CrsState;
+  /** Of the Data Owner's newest state; null before the first. */
+  readonly epoch: number | null;
+  readonly revoked: readonly HeaderId[];
+  readonly headers: number;
+  readonly chunks: number;
+  /** ms of computing, since the page was opened */
+  readonly verifyMs: number;
+  readonly commitMs: number;
+  /** By round: whether the sum was proved against the manifest here. */
+  readonly sums: ReadonlyMap<number, boolean>;
+}
+
+/** A query or an audit that this tab made, with what came of it. */
+export interface AskedView {
+  readonly id: number;
+  /** ms since 1970 */
+  readonly at: number;
+  readonly kind: 'query' | 'audit';
+  readonly header: HeaderId;
+  readonly holder: PeerId;
+  /** null while the answer is awaited. */
+  readonly verdict: Verdict | null;
+  readonly ms: number | null;
+}
+
+/** What the Data Owner sees and does, once it has shown its token. */
+export type OwnerState =
+  | { readonly state: 'closed'; readonly problem: string | null }
+  | { readonly state: 'opening' }
+  | {
+      readonly state: 'open';
+      /** The newest first. */
+      readonly batches: readonly AdmittedBatch[];
+      /** The batch that is being revoked or replaced. */
+      readonly busy: HeaderId | null;
+      readonly problem: string | null;
+    };
+
 export type DataState =
   | { readonly state: 'none' }
   | { readonly state: 'loading'; readonly what: string }
@@ -95,6 +142,12 @@ export interface AppState {
     readonly total: number;
     readonly loss: number;
   } | null;
+  /** Progress of committing to what this tab made, 0…1. */
+  readonly sealing: number | null;
+  readonly proofs: ProofsView;
+  /** The newest first. */
+  readonly asked: readonly AskedView[];
+  readonly owner: OwnerState;
   readonly device: string | null;
   readonly members: readonly Member[];
   readonly peers: readonly PeerView[];
@@ -132,6 +185,19 @@ export const initialState: AppState = {
   round: null,
   cohort: [],
   training: null,
+  sealing: null,
+  proofs: {
+    crs: { state: 'waiting' },
+    epoch: null,
+    revoked: [],
+    headers: 0,
+    chunks: 0,
+    verifyMs: 0,
+    commitMs: 0,
+    sums: new Map(),
+  },
+  asked: [],
+  owner: { state: 'closed', problem: null },
   device: null,
   members: [],
   peers: [],

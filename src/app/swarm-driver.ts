@@ -3,7 +3,7 @@ import { Alarm, fetchSeed, now, PeerLinks, systemRandom } from '../adapters/inde
 import type { StorageService } from '../adapters/index.ts';
 import { Bitfield, ownBytes, shortId } from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
-import type { Signed, TaskDescription } from '../protocol/index.ts';
+import type { Answer, Question, Signed, TaskDescription } from '../protocol/index.ts';
 import { neighbours, SwarmEngine } from '../swarm/index.ts';
 import type { SwarmEffect, SwarmEvent } from '../swarm/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
@@ -28,6 +28,9 @@ export class SwarmDriver {
   readonly #engine: SwarmEngine;
   readonly #links: PeerLinks;
   readonly #alarm = new Alarm(() => this.#handle({ type: 'tick' }));
+  /** Our questions under way. */
+  readonly #questions = new Map<number, (answer: Answer) => void>();
+  #nextQuestion = 0;
   readonly counters = { resumed: 0, seeded: 0, seededBytes: 0 };
 
   constructor(options: SwarmDriverOptions) {
@@ -77,6 +80,21 @@ export class SwarmDriver {
     await this.#options.storage.keep(headers);
   }
 
+  /** These were revoked: they are gone at once, and what comes of them is refused. */
+  async drop(headers: readonly HeaderId[]): Promise<void> {
+    this.#handle({ type: 'drop', headers });
+    await this.#options.storage.drop(headers);
+  }
+
+  /** Asks a neighbour to prove something of a batch; its answer is yet to be judged. */
+  ask(peer: PeerId, header: HeaderId, question: Question): Promise<Answer> {
+    const id = this.#nextQuestion++;
+    return new Promise((resolve) => {
+      this.#questions.set(id, resolve);
+      this.#handle({ type: 'ask', id, peer, header, question });
+    });
+  }
+
   close(): void {
     this.#alarm.set(null);
     this.#links.closeAll();
@@ -111,6 +129,13 @@ export class SwarmDriver {
       case 'seed':
         this.#guard(this.#seed(effect));
         break;
+      case 'answer':
+        this.#guard(this.#answer(effect));
+        break;
+      case 'asked':
+        this.#questions.get(effect.id)?.(effect.answer);
+        this.#questions.delete(effect.id);
+        break;
       case 'log':
         onLog(effect.level, effect.peer === null ? effect.text : `${shortId(effect.peer)} ${effect.text}`); // prettier-ignore
         break;
@@ -142,6 +167,11 @@ export class SwarmDriver {
     const payload = await fetchSeed(this.#options.task, header, index);
     if (payload !== null) this.counters.seededBytes += payload.length;
     this.#handle({ type: 'seeded', header, index, payload });
+  }
+
+  async #answer({ peer, id, header, question }: Extract<SwarmEffect, { type: 'answer' }>) {
+    const answer = await this.#options.storage.answer(header, question);
+    this.#handle({ type: 'answered', peer, id, answer });
   }
 
   #guard(work: Promise<void>): void {

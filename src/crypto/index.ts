@@ -1,3 +1,33 @@
+export { pointAt, toAffinePoints, type AffinePoints } from './affine.ts';
 export { decodeCanonical, encodeCanonical } from './cbor.ts';
-export { identityOf, sign, verifySignature, type Identity, type SignatureUse } from './ed25519.ts';
+export { identityOf, sign, verifySignature, type Identity } from './ed25519.ts';
+export { G1, G2, type G1Point, type G2Point } from './groups.ts';
+export { ByteTable, multiplyG2, multiScalarMultiply } from './msm.ts';
+export { pairingProductIsOne } from './pairing.ts';
+export {
+  decodeG1,
+  decodeG2,
+  decodeUncompressedG1s,
+  decodeUncompressedG2,
+  encodeG1,
+  encodeG2,
+  encodeUncompressedG1s,
+  encodeUncompressedG2,
+  pointBytes,
+  trustedG1s,
+  trustedG2,
+} from './points.ts';
+export {
+  decodeScalar,
+  encodeScalar,
+  groupOrder,
+  hashToScalar,
+  hashToScalars,
+  invertScalar,
+  randomScalar,
+  randomWeight,
+  scalarBytes,
+  toScalar,
+} from './scalar.ts';
 export { sha256 } from './sha256.ts';
+export { openSigned, signedSchema, signValue, type Signed } from './signed.ts';

@@ -59,8 +59,8 @@ describe('parseCsv', () => {
     expect(tableOf(rows(limits.rows)).rows).toHaveLength(limits.rows);
     expect(errorOf(rows(limits.rows + 1))).toMatch(`${limits.rows}`);
     expect(errorOf(rows(3 * limits.rows))).toMatch('too many rows');
-    const columns = Array.from({ length: limits.columns + 1 }, (_, i) => `c${i}`).join();
-    expect(errorOf(`${columns}\n${columns}`)).toMatch(`${limits.columns + 1} columns`);
+    const columns = Array.from({ length: limits.tableColumns + 1 }, (_, i) => `c${i}`).join();
+    expect(errorOf(`${columns}\n${columns}`)).toMatch(`${limits.tableColumns + 1} columns`);
   });
 
   it('takes any text without throwing', () => {

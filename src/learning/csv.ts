@@ -30,8 +30,8 @@ export function parseCsv(text: string): Result<Table> {
   if (nameless >= 0) return err(`the CSV header has no name for column ${nameless + 1}`);
   const twice = header.find((name, i) => header.indexOf(name) !== i);
   if (twice !== undefined) return err(`the CSV header names '${twice}' twice`);
-  if (header.length > limits.columns) {
-    return err(`the CSV file has ${header.length} columns; ${limits.columns} at the most`);
+  if (header.length > limits.tableColumns) {
+    return err(`the CSV file has ${header.length} columns; ${limits.tableColumns} at the most`);
   }
   if (records.length === 0) return err('the CSV file has a header and no rows');
   if (records.length > limits.rows || parsed.meta.truncated) {

@@ -1,208 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeCanonical } from '../crypto/index.ts';
-import { at, bytesToHex, concatBytes, equalBytes, type PeerId, type TaskId } from '../lib/index.ts';
-import type { HeaderId, Result } from '../lib/index.ts';
-import type { SignedHeader } from '../vds/index.ts';
+import { at, concatBytes, equalBytes, type Result } from '../lib/index.ts';
 import { clientCodec, peerCodec, serverCodec } from './codec.ts';
 import { limits } from './limits.ts';
-import type { PeerMessage } from './peer-messages.ts';
-import type { ClientMessage, ServerMessage } from './server-messages.ts';
-import type { TaskDescription } from './task.ts';
-
-/** One arbitrary for every type of a union of messages: the compiler asks for all of them. */
-type Every<M extends { type: string }> = {
-  readonly [T in M['type']]: fc.Arbitrary<Extract<M, { type: T }>>;
-};
-
-const exactly = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-const hex = (bytes: number) => exactly(bytes).map(bytesToHex);
-const whole = (min: number, max: number) => fc.integer({ min, max });
-const real = (min: number, max: number) =>
-  fc.double({ min, max, noNaN: true }).map((x) => (x === 0 ? 0 : x));
-const is = <const T extends string>(type: T) => fc.constant(type);
-
-const peer = hex(32).map((id) => id as PeerId);
-const task = hex(16).map((id) => id as TaskId);
-const headerId = hex(32).map((id) => id as HeaderId);
-const batch = whole(0, 0xffff);
-const index = whole(0, limits.columns - 1);
-const offset = whole(0, 0xffffff);
-const length = whole(1, 0xffffff);
-const bits = fc.uint8Array({ maxLength: 512 });
-const reason = fc.string({ maxLength: 500 });
-const round = whole(0, 0xffffffff);
-const attempt = whole(1, 0xffffffff);
-const revision = whole(1, 1000);
-const samples = whole(0, 1e9);
-const perTensor = fc.array(real(0, 3.5e38), { minLength: 1, maxLength: 8 });
-const remainingMs = whole(0, 86_400_000);
-const session = whole(0, 0xffffffff);
-const data = fc.string({ maxLength: 300 });
-const client = fc.string({ maxLength: 64 });
-const peers = fc.array(peer, { maxLength: 5 });
-const signed = fc.record(
-  { bytes: fc.uint8Array({ maxLength: 100 }), signature: exactly(64) },
-  { noNullPrototype: true },
-);
-const header: fc.Arbitrary<SignedHeader> = fc.record({
-  header: fc.uint8Array({ maxLength: 100 }),
-  signature: exactly(64),
-  admission: fc.option(exactly(64)),
-});
-const metrics = fc.record({ samples, loss: real(0, 1e30), accuracy: real(-1e30, 1) });
-const record = fc.record({
-  round,
-  attempt,
-  authors: peers,
-  ms: fc.maxSafeNat(),
-  digest: exactly(32),
-  metrics: fc.option(metrics),
-});
-
-const name = fc.string({ minLength: 1, maxLength: 40 });
-const classes = fc.uniqueArray(name, { minLength: 2, maxLength: 5 });
-const column = fc.oneof(
-  fc.record({ kind: is('numeric'), name, mean: real(-1e30, 1e30), deviation: real(1e-9, 1e9) }),
-  fc.record({ kind: is('categorical'), name, values: classes }),
-);
-const image = fc.record({
-  kind: is('image'),
-  width: whole(1, 512),
-  height: whole(1, 512),
-  channels: fc.constantFrom<(1 | 3)[]>(1, 3),
-  classes,
-  builtIn: fc.option(
-    fc.record({
-      generator: is('digits'),
-      seed: round,
-      samplesPerMember: whole(10, 100_000),
-      alpha: fc.option(real(0.01, 1000)),
-    }),
-  ),
-});
-const table = fc.record({
-  kind: is('table'),
-  columns: fc.array(column, { minLength: 1, maxLength: 5 }),
-  target: column,
-});
-const description: fc.Arbitrary<TaskDescription> = fc.record({
-  type: is('task'),
-  version: fc.constant(1 as const),
-  name,
-  ownerKey: peer,
-  nonce: exactly(16),
-  data: fc.oneof(image, table),
-  model: fc.record({ kind: is('mlp'), hidden: fc.array(whole(1, 4096), { maxLength: 8 }) }),
-  training: fc.record({
-    localEpochs: whole(1, 100),
-    batchSize: whole(1, 4096),
-    learningRate: real(1e-6, 10),
-    momentum: real(0, 0.999),
-    validationShare: real(0, 0.9),
-  }),
-  rounds: whole(1, 100_000),
-  members: fc.record({ minimum: whole(5, 10), quorum: whole(1, 5), maximum: whole(10, 20) }),
-  deadlines: fc.record({
-    trainMs: whole(100, 86_400_000),
-    admitMs: whole(100, 86_400_000),
-    exchangeMs: whole(100, 86_400_000),
-  }),
-  exchange: fc.record({
-    mode: is('gossip'),
-    topology: is('mesh'),
-    scalars: fc.constantFrom(256 as const, 512 as const, 1024 as const, 2048 as const, 4096 as const), // prettier-ignore
-  }),
-  crs: fc.constant(null),
-});
-
-const peerMessages: Every<PeerMessage> = {
-  handshake: fc.record({
-    type: is('handshake'),
-    version: whole(0, 0xffff),
-    task,
-    peer,
-    membership: signed,
-    client,
-    maxFrame: whole(1024, 16_777_216),
-    requestQueue: whole(1, 100_000),
-  }),
-  header: fc.record({ type: is('header'), batch, signed: header }),
-  bitfield: fc.record({ type: is('bitfield'), batch, bits }),
-  have: fc.record({
-    type: is('have'),
-    batch,
-    indices: fc.array(index, { minLength: 1, maxLength: 64 }),
-  }),
-  request: fc.record({ type: is('request'), batch, index, offset, length }),
-  piece: fc.record({ type: is('piece'), batch, index, offset, bytes: bits }),
-  reject: fc.record({ type: is('reject'), batch, index, offset, length }),
-  bye: fc.record({ type: is('bye'), reason }),
-};
-
-const clientMessages: Every<ClientMessage> = {
-  hello: fc.record({
-    type: is('hello'),
-    version: whole(0, 0xffff),
-    task: fc.option(task),
-    peer,
-    signature: exactly(64),
-    client,
-  }),
-  ready: fc.record({ type: is('ready'), samples }),
-  rest: fc.record({ type: is('rest') }),
-  signal: fc.record({ type: is('signal'), to: peer, session, data }),
-  trained: fc.record({ type: is('trained'), round, attempt, metrics, magnitudes: perTensor }),
-  header: fc.record({ type: is('header'), round, attempt, signed: header }),
-  progress: fc.record({
-    type: is('progress'),
-    round,
-    attempt,
-    held: fc.array(fc.record({ header: headerId, bits }), { maxLength: 24 }),
-  }),
-  done: fc.record({ type: is('done'), round, attempt, revision, digest: exactly(32) }),
-  sum: fc.record({ type: is('sum'), round, attempt, revision, index, payload: bits }),
-  metrics: fc.record({ type: is('metrics'), round, metrics }),
-  bye: fc.record({ type: is('bye') }),
-};
-
-const serverMessages: Every<ServerMessage> = {
-  challenge: fc.record({ type: is('challenge'), version: whole(0, 0xffff), nonce: exactly(32) }),
-  welcome: fc.record({
-    type: is('welcome'),
-    description,
-    membership: signed,
-    model: header,
-    history: fc.array(record, { maxLength: 4 }),
-    iceServers: fc.array(
-      fc.record(
-        { urls: name, username: name, credential: name },
-        { requiredKeys: ['urls'], noNullPrototype: true },
-      ),
-      { maxLength: 8 },
-    ),
-  }),
-  members: fc.record({
-    type: is('members'),
-    members: fc.array(fc.record({ peer, online: fc.boolean(), ready: fc.boolean(), samples }), {
-      maxLength: 20,
-    }),
-  }),
-  signal: fc.record({ type: is('signal'), from: peer, session, data }),
-  open: fc.record({ type: is('open'), round, attempt, model: header, remainingMs, cohort: peers }),
-  quantise: fc.record({ type: is('quantise'), round, attempt, scales: perTensor, remainingMs }),
-  manifest: fc.record({
-    type: is('manifest'),
-    manifest: signed,
-    headers: fc.array(header, { maxLength: 20 }),
-  }),
-  upload: fc.record({ type: is('upload'), round, attempt, revision }),
-  closed: fc.record({ type: is('closed'), record, model: header }),
-  failed: fc.record({ type: is('failed'), round, attempt, reason }),
-  metrics: fc.record({ type: is('metrics'), round, metrics }),
-  finished: fc.record({ type: is('finished') }),
-  refused: fc.record({ type: is('refused'), reason, again: fc.boolean() }),
-};
+import { clientMessages, peerMessages, serverMessages, whole } from './testing.ts';
 
 /** What the checks need of a codec and its messages, whatever they are. */
 interface Wire {
@@ -348,9 +150,47 @@ describe('bounds on single fields', () => {
   const trained = { type: 'trained', round: 1, attempt: 1, magnitudes: [1] };
   const trainedMetrics = { samples: 1, loss: 1, accuracy: 1 };
   const ice = { urls: 'stun:a' };
+  const audit = { nonce: new Uint8Array(32), epoch: 0, columns: [0] };
+  const ask = { type: 'ask', id: 0, batch: 0, question: { kind: 'audit', request: audit } };
+  const query = (weights: object) => ({
+    ...ask,
+    question: { kind: 'query', request: { columns: [0], weights } },
+  });
+  const sparse = (...indices: number[]) =>
+    query({
+      kind: 'sparse',
+      entries: indices.map((i) => ({ index: i, weight: new Uint8Array(32) })),
+    });
+  const auditOf = (request: object) => ({ ...ask, question: { kind: 'audit', request } });
+  const counted = (length: number) => Array.from({ length }, (_, i) => i);
+  const witness = {
+    epoch: 0,
+    witness: new Uint8Array(48),
+    remainder: new Uint8Array(32),
+  };
+  const proved = { kind: 'audit', value: new Uint8Array(32), proof: new Uint8Array(48), witness };
+  const answer = { type: 'answer', id: 0, answer: proved };
+  const values = (length: number) => ({
+    ...answer,
+    answer: {
+      kind: 'query',
+      values: counted(length).map(() => new Uint8Array(32)),
+      proof: new Uint8Array(48),
+      witness,
+    },
+  });
+  const signed = { bytes: new Uint8Array(1), signature: new Uint8Array(64) };
+  const state = (revoked: number, keys: number) => ({
+    type: 'state',
+    update: {
+      state: signed,
+      revoked: counted(revoked).map(() => id),
+      keys: counted(keys).map(() => new Uint8Array(48)),
+    },
+  });
   const both: [string, (frame: Uint8Array) => Result<unknown>, object, object][] = [
     ['batch', peerDecode, { ...request, batch: 0xffff }, { ...request, batch: 0x10000 }],
-    ['chunk', peerDecode, { ...request, index: 4095 }, { ...request, index: 4096 }],
+    ['chunk', peerDecode, { ...request, index: 1023 }, { ...request, index: 1024 }],
     ['offset', peerDecode, request, { ...request, offset: -1 }],
     ['length', peerDecode, request, { ...request, length: 0 }],
     ['whole length', peerDecode, request, { ...request, length: 1.5 }],
@@ -368,8 +208,8 @@ describe('bounds on single fields', () => {
     [
       'bits',
       peerDecode,
-      { type: 'bitfield', batch: 0, bits: new Uint8Array(512) },
-      { type: 'bitfield', batch: 0, bits: new Uint8Array(513) },
+      { type: 'bitfield', batch: 0, bits: new Uint8Array(128) },
+      { type: 'bitfield', batch: 0, bits: new Uint8Array(129) },
     ],
     [
       'reason',
@@ -420,6 +260,19 @@ describe('bounds on single fields', () => {
       { type: 'upload', round: 1, attempt: 1, revision: 1 },
       { type: 'upload', round: 1, attempt: 0, revision: 1 },
     ],
+    ['question', peerDecode, { ...ask, id: 0xffffffff }, { ...ask, id: 0x100000000 }],
+    ['asked columns', peerDecode, auditOf({ ...audit, columns: counted(64) }), auditOf({ ...audit, columns: counted(65) })], // prettier-ignore
+    ['columns in order', peerDecode, auditOf({ ...audit, columns: [3, 4] }), auditOf({ ...audit, columns: [4, 4] })], // prettier-ignore
+    ['fresh nonce', peerDecode, ask, auditOf({ ...audit, nonce: new Uint8Array(31) })],
+    ['weights', peerDecode, sparse(...counted(257).slice(1)), sparse(...counted(258).slice(1))],
+    ['first weight', peerDecode, sparse(1), sparse(0)],
+    ['weights in order', peerDecode, sparse(1, 2), sparse(2, 1)],
+    ['seed', peerDecode, query({ kind: 'seed', seed: new Uint8Array(32) }), query({ kind: 'seed', seed: new Uint8Array(33) })], // prettier-ignore
+    ['answered columns', clientDecode, values(64), values(65)],
+    ['answer', clientDecode, answer, { ...answer, answer: { ...proved, kind: 'query' } }],
+    ['witness', clientDecode, answer, { ...answer, answer: { ...proved, witness: null } }],
+    ['revoked', serverDecode, state(1000, 0), state(1001, 0)],
+    ['server keys', serverDecode, state(0, 1000), state(0, 1001)],
     [
       'nonce',
       serverDecode,
@@ -434,6 +287,20 @@ describe('bounds on single fields', () => {
       expect(errorOf(decode(encodeCanonical(beyond)))).toMatch(/^bad message: /);
     },
   );
+
+  test.each([
+    ['version 1', { version: 1 }],
+    ['no CRS', { crs: null }],
+    ['a CRS digest of 31 bytes', { crs: new Uint8Array(31) }],
+  ])('a task of %s is refused', (_, change) => {
+    fc.assert(
+      fc.property(serverMessages.welcome, (welcome) => {
+        const changed = { ...welcome, description: { ...welcome.description, ...change } };
+        expect(errorOf(serverCodec.decode(encodeCanonical(changed)))).toMatch(/^bad message: /);
+      }),
+      { numRuns: 5 },
+    );
+  });
 
   test('an optional field is absent or a value, not null', () => {
     fc.assert(

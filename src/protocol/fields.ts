@@ -23,7 +23,7 @@ export const revision = whole(1, 1000);
 export const chunkIndex = whole(0, limits.columns - 1);
 export const signature = bytesOf(64);
 export const digest = bytesOf(32);
-export const reason = v.pipe(v.string(), v.maxLength(500));
+export const reason = v.pipe(v.string(), v.maxLength(limits.reasonLength));
 export const milliseconds = whole(0, 24 * 3600_000);
 /** Samples a member trained on. */
 export const samples = whole(0, 1_000_000_000);

@@ -2,7 +2,9 @@ export { clientCodec, peerCodec, serverCodec } from './codec.ts';
 export { limits } from './limits.ts';
 export { signManifest, verifyManifest, type Manifest } from './manifest.ts';
 export { signMembership, verifyMembership } from './membership.ts';
+export { ownerApi, type OwnerApi } from './owner-api.ts';
 export type { PeerMessage } from './peer-messages.ts';
+export type { Answer, Question } from './questions.ts';
 export {
   roundRecordSchema,
   type ClientMessage,
@@ -11,7 +13,7 @@ export {
   type RoundRecord,
   type ServerMessage,
 } from './server-messages.ts';
-export type { Signed } from './signed.ts';
+export type { Signed } from '../crypto/index.ts';
 export { taskIdOf } from './task-id.ts';
 export {
   dataSchema,

@@ -10,7 +10,7 @@ import {
 } from '../lib/index.ts';
 import { limits } from './limits.ts';
 import { signManifest, verifyManifest, type Manifest } from './manifest.ts';
-import { signValue, type Signed } from './signed.ts';
+import { signValue, type Signed } from '../crypto/index.ts';
 
 const random = seededRandom(6);
 const owner = identityOf(randomBytes(random, 32));

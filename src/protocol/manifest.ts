@@ -3,7 +3,7 @@ import type { Identity } from '../crypto/index.ts';
 import { err, type PeerId, type Result, type TaskId } from '../lib/index.ts';
 import { attempt, headerIdField, milliseconds, peerId, perTensor, revision, round, samples, taskId, whole } from './fields.ts'; // prettier-ignore
 import { limits } from './limits.ts';
-import { openSigned, signValue, type Signed } from './signed.ts';
+import { openSigned, signValue, type Signed } from '../crypto/index.ts';
 
 const entrySchema = v.strictObject({
   author: peerId,

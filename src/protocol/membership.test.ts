@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { identityOf } from '../crypto/index.ts';
 import { randomBytes, seededRandom, type TaskId } from '../lib/index.ts';
 import { signMembership, verifyMembership } from './membership.ts';
-import { signValue, type Signed } from './signed.ts';
+import { signValue, type Signed } from '../crypto/index.ts';
 
 const random = seededRandom(5);
 const owner = identityOf(randomBytes(random, 32));

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Identity } from '../crypto/index.ts';
 import { err, type PeerId, type Result, type TaskId } from '../lib/index.ts';
 import { peerId, taskId, whole } from './fields.ts';
-import { openSigned, signValue, type Signed } from './signed.ts';
+import { openSigned, signValue, type Signed } from '../crypto/index.ts';
 
 const membershipSchema = v.strictObject({
   type: v.literal('membership'),

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { signedHeaderSchema } from '../vds/index.ts';
 import { bytesUpTo, chunkIndex, peerId, reason, taskId, whole } from './fields.ts';
 import { limits } from './limits.ts';
-import { signedSchema } from './signed.ts';
+import { answerSchema, questionId, questionSchema } from './questions.ts';
+import { signedSchema } from '../crypto/index.ts';
 
 /**
  * The number by which one side of a connection calls a batch: it counts the headers that it has
@@ -53,6 +54,9 @@ export const peerMessageSchema = v.variant('type', [
     offset,
     length: whole(1, 0xffffff),
   }),
+  /** A linear query or an audit of a batch that the other side announced. */
+  v.strictObject({ type: v.literal('ask'), id: questionId, batch, question: questionSchema }),
+  v.strictObject({ type: v.literal('answer'), id: questionId, answer: answerSchema }),
   v.strictObject({ type: v.literal('bye'), reason }),
 ]);
 

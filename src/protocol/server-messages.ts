@@ -1,8 +1,9 @@
 import * as v from 'valibot';
-import { signedHeaderSchema } from '../vds/index.ts';
+import { signedHeaderSchema, stateUpdateSchema } from '../vds/index.ts';
 import { attempt, bytesOf, bytesUpTo, chunkIndex, digest, finite, headerIdField, milliseconds, peerId, perTensor, reason, revision, round, samples, signature, taskId, whole } from './fields.ts'; // prettier-ignore
 import { limits } from './limits.ts';
-import { signedSchema } from './signed.ts';
+import { answerSchema, questionId, questionSchema } from './questions.ts';
+import { signedSchema } from '../crypto/index.ts';
 import { taskSchema } from './task.ts';
 
 /** Loss and accuracy of a model on a number of samples; R² in place of accuracy for regressions. */
@@ -55,7 +56,15 @@ export const clientMessageSchema = v.variant('type', [
   }),
   /** SHA-256 of the model that I arrived at. */
   v.strictObject({ type: v.literal('done'), round, attempt, revision, digest }),
-  /** One chunk of the sum S, as asked for by `upload`. */
+  /** The header of the sum S, as asked for by `upload`; its chunks follow. */
+  v.strictObject({
+    type: v.literal('sum-header'),
+    round,
+    attempt,
+    revision,
+    signed: signedHeaderSchema,
+  }),
+  /** One chunk of the sum S. */
   v.strictObject({
     type: v.literal('sum'),
     round,
@@ -66,6 +75,8 @@ export const clientMessageSchema = v.variant('type', [
   }),
   /** The model after `round`, on my validation data. */
   v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),
+  /** Answers the coordinator's `ask`. */
+  v.strictObject({ type: v.literal('answer'), id: questionId, answer: answerSchema }),
   v.strictObject({ type: v.literal('bye') }),
 ]);
 export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
@@ -81,6 +92,8 @@ export type Member = v.InferOutput<typeof memberSchema>;
 export const roundRecordSchema = v.strictObject({
   round,
   attempt,
+  /** Of the manifest that the round was closed with. */
+  revision,
   /** Authors whose updates made the model. */
   authors: v.pipe(v.array(peerId), v.maxLength(limits.members)),
   ms: whole(0, Number.MAX_SAFE_INTEGER),
@@ -100,6 +113,8 @@ export const serverMessageSchema = v.variant('type', [
     membership: signedSchema,
     /** The model as it stands, and its round. */
     model: signedHeaderSchema,
+    /** What is revoked. */
+    state: stateUpdateSchema,
     history: v.pipe(v.array(roundRecordSchema), v.maxLength(limits.historyRounds)),
     iceServers: v.pipe(
       v.array(
@@ -143,6 +158,26 @@ export const serverMessageSchema = v.variant('type', [
     type: v.literal('closed'),
     record: roundRecordSchema,
     model: signedHeaderSchema,
+    /** By the member that delivered the sum: proves that it is Σ a_k·u_k of the manifest. */
+    sum: signedHeaderSchema,
+  }),
+  /** Something was revoked, or the state was signed anew. */
+  v.strictObject({ type: v.literal('state'), update: stateUpdateSchema }),
+  /** The current model was revoked; this one takes its place. */
+  v.strictObject({ type: v.literal('replaced'), model: signedHeaderSchema }),
+  /** Prove something of a batch that you hold. */
+  v.strictObject({
+    type: v.literal('ask'),
+    id: questionId,
+    header: headerIdField,
+    question: questionSchema,
+  }),
+  /** What a member sent does not hold: everybody is told whose it is, and which check failed. */
+  v.strictObject({
+    type: v.literal('caught'),
+    peer: peerId,
+    what: v.picklist(['header', 'sum']),
+    reason,
   }),
   v.strictObject({ type: v.literal('failed'), round, attempt, reason }),
   v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),

@@ -6,7 +6,7 @@ import type { TaskDescription } from './task.ts';
 
 const description: TaskDescription = {
   type: 'task',
-  version: 1,
+  version: 2,
   name: 'Irises',
   ownerKey: identityOf(new Uint8Array(32).fill(1)).id,
   nonce: new Uint8Array(16).fill(7),
@@ -30,7 +30,7 @@ const description: TaskDescription = {
   members: { minimum: 3, quorum: 2, maximum: 20 },
   deadlines: { trainMs: 60_000, admitMs: 30_000, exchangeMs: 60_000 },
   exchange: { mode: 'gossip', topology: 'mesh', scalars: 256 },
-  crs: null,
+  crs: new Uint8Array(32).fill(9),
 };
 
 type Path = readonly (string | number)[];
@@ -50,7 +50,7 @@ function changedAt(value: unknown, path: Path): unknown {
     if (typeof value === 'number') return value + 1;
     if (typeof value === 'string') return `${value}!`;
     if (value instanceof Uint8Array) return value.map((byte, i) => (i === 0 ? byte ^ 1 : byte));
-    return 'no longer null';
+    throw new Error('a part of a kind that no description has');
   }
   if (Array.isArray(value)) {
     return value.map((part: unknown, i) => (i === key ? changedAt(part, rest) : part));

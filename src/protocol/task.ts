@@ -54,7 +54,7 @@ const imageData = v.strictObject({
 
 const tableData = v.strictObject({
   kind: v.literal('table'),
-  columns: v.pipe(v.array(columnSchema), v.minLength(1), v.maxLength(limits.columns)),
+  columns: v.pipe(v.array(columnSchema), v.minLength(1), v.maxLength(limits.tableColumns)),
   /** A categorical target makes a classification, a numeric one a regression. */
   target: columnSchema,
 });
@@ -88,7 +88,7 @@ export type TrainingOptions = v.InferOutput<typeof trainingSchema>;
  */
 export const taskSchema = v.strictObject({
   type: v.literal('task'),
-  version: v.literal(1),
+  version: v.literal(2),
   name,
   /** The Data Owner's Ed25519 public key. */
   ownerKey: peerId,
@@ -122,7 +122,7 @@ export const taskSchema = v.strictObject({
     /** Scalars per chunk (VDS.md: n). */
     scalars: v.picklist(scalarCounts),
   }),
-  /** SHA-256 of the pinned CRS; null until the task has commitments. */
-  crs: v.null(),
+  /** SHA-256 of the CRS that everything in the task is committed with. */
+  crs: bytesOf(32),
 });
 export type TaskDescription = v.InferOutput<typeof taskSchema>;

@@ -1,12 +1,20 @@
 import type { Bitfield, HeaderId, PeerId, Result } from '../lib/index.ts';
 import type { ClientMessage, Manifest, Metrics, RoundRecord, ServerMessage, Signed } from '../protocol/index.ts'; // prettier-ignore
-import type { SignedHeader, VerifiedHeader } from '../vds/index.ts';
+import type { SignedHeader, StateUpdate, Summand, VerifiedHeader } from '../vds/index.ts';
 
 /** The messages that drive rounds; signaling and sums are the shell's business. */
 export type RoundMessage = Extract<
   ClientMessage,
   { type: 'ready' | 'rest' | 'trained' | 'header' | 'progress' | 'done' | 'metrics' | 'bye' }
 >;
+
+/** Which sum: of whom, for which manifest. */
+export interface CollectedSum {
+  readonly from: PeerId;
+  readonly round: number;
+  readonly attempt: number;
+  readonly revision: number;
+}
 
 export type CoordinatorEvent =
   | { readonly type: 'joined'; readonly peer: PeerId }
@@ -20,14 +28,19 @@ export type CoordinatorEvent =
       readonly attempt: number;
       readonly result: Result<VerifiedHeader>;
     }
-  /** Answers `collect`: the new model is stored and signed, or why it could not be had. */
-  | {
+  /** All chunks of a sum are there; `collected` follows, whatever happens. */
+  | ({ readonly type: 'delivered' } & CollectedSum)
+  /** Answers `collect`: sum and new model, verified, signed and stored; or why they could not be had. */
+  | ({
       readonly type: 'collected';
-      readonly from: PeerId;
-      readonly round: number;
-      readonly attempt: number;
-      readonly revision: number;
-      readonly result: Result<SignedHeader>;
+      readonly result: Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }>;
+    } & CollectedSum)
+  /** The Data Owner revoked something or signed its state anew. */
+  | {
+      readonly type: 'state';
+      readonly update: StateUpdate;
+      /** What takes the place of the current model, if it was that which was revoked. */
+      readonly replacement: SignedHeader | null;
     }
   | { readonly type: 'tick' };
 
@@ -41,18 +54,16 @@ export type CoordinatorEffect =
       readonly attempt: number;
       readonly signed: SignedHeader;
     }
-  /** Take the sum's chunks from a member, apply and check them, store and sign the model. */
-  | {
+  /** Take the sum from a member, verify it against the summands, apply it, store and sign the model. */
+  | ({
       readonly type: 'collect';
-      readonly from: PeerId;
-      readonly round: number;
-      readonly attempt: number;
-      readonly revision: number;
       readonly scales: readonly number[];
+      /** The updates of the manifest with their weights. */
+      readonly summands: readonly Summand<VerifiedHeader>[];
       /** What the new model must hash to; hex. */
       readonly digest: string;
       readonly record: RoundRecord;
-    }
+    } & CollectedSum)
   | { readonly type: 'save-record'; readonly record: RoundRecord }
   | { readonly type: 'log'; readonly level: 'info' | 'warn'; readonly text: string };
 
@@ -101,5 +112,7 @@ export type Phase =
       readonly record: RoundRecord;
       /** Members that agree on the digest and have not been asked yet. */
       readonly candidates: readonly PeerId[];
+      /** All of the sum has come, and is being judged. */
+      readonly delivered: boolean;
     } & ManifestPhase)
   | { readonly name: 'finished' };

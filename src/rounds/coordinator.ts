@@ -10,13 +10,20 @@ import type {
   ServerMessage,
   TaskDescription,
 } from '../protocol/index.ts';
-import { headerId, type SignedHeader, type VerifiedHeader } from '../vds/index.ts';
+import {
+  decodeHeader,
+  headerId,
+  type SignedHeader,
+  type StateUpdate,
+  type VerifiedHeader,
+} from '../vds/index.ts';
 import { lostAuthors, reportedHoldings, unreachedAuthors, wantedBatches } from './availability.ts';
-import type { CoordinatorEffect, CoordinatorEvent, ManifestPhase, Phase, RoundMessage, ScaledPhase } from './coordinator-state.ts'; // prettier-ignore
+import type { CollectedSum, CoordinatorEffect, CoordinatorEvent, ManifestPhase, Phase, RoundMessage, ScaledPhase } from './coordinator-state.ts'; // prettier-ignore
 import { Members } from './members.ts';
 import { meanMetrics } from './metrics.ts';
 import { settle } from './settlement.ts';
 import { unfitness } from './update-check.ts';
+import { summandsOf } from './verify-message.ts';
 
 /** How patient the coordinator is, in ms. */
 const patience = {
@@ -33,6 +40,8 @@ export interface CoordinatorOptions {
   readonly owner: Identity;
   /** The model that the next round starts from, signed and admitted. */
   readonly model: SignedHeader;
+  /** What is revoked. */
+  readonly state: StateUpdate;
   /** Rounds closed so far, in order. */
   readonly history: readonly RoundRecord[];
   readonly iceServers: Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
@@ -44,8 +53,10 @@ export interface CoordinatorOptions {
  *
  * Invariants:
  *  1. Every event changes state first; then one `evaluate` decides what follows.
- *  2. Every phase but 'waiting' without members and 'finished' has a deadline, so a round ends.
- *  3. The model changes in one place only: when a collected sum hashed to the agreed digest.
+ *  2. Every phase but 'waiting' without members and 'finished' has a deadline, so a round ends;
+ *     a sum that was delivered is judged by the shell, which always answers.
+ *  3. The model changes in two places only: when a collected sum was proved and hashed to the
+ *     agreed digest, and when the Data Owner replaces it.
  *  4. A message that names another round, attempt or revision than the current one is void.
  */
 export class RoundCoordinator {
@@ -56,6 +67,7 @@ export class RoundCoordinator {
   /** Metrics of the newest model by member. */
   readonly #metrics = new Map<PeerId, Metrics>();
   #model: SignedHeader;
+  #state: StateUpdate;
   #phase: Phase = { name: 'waiting', notBefore: 0 };
   #attempt = 0;
   #failures = 0;
@@ -68,6 +80,7 @@ export class RoundCoordinator {
     this.#options = options;
     this.#history = [...options.history];
     this.#model = options.model;
+    this.#state = options.state;
     const tensors = tensorsOf(options.description.data, options.description.model);
     this.#tensors = tensors.length;
     this.#parameters = parameterCount(tensors);
@@ -88,8 +101,14 @@ export class RoundCoordinator {
       case 'header-verified':
         this.#headerVerified(event);
         break;
+      case 'delivered':
+        if (this.isCollecting(event)) this.#delivered();
+        break;
       case 'collected':
         this.#collected(event, now);
+        break;
+      case 'state':
+        this.#stateChanged(event, now);
         break;
       case 'tick':
         break;
@@ -110,6 +129,7 @@ export class RoundCoordinator {
     const phase = this.#phase;
     const times = [this.#members.nextGraceEnd(now)];
     if (phase.name === 'waiting') times.push(phase.notBefore);
+    else if (phase.name === 'collecting' && phase.delivered) times.push(null);
     else if (phase.name !== 'finished') times.push(phase.deadline);
     const future = times.filter((time) => time !== null && time > now) as number[];
     return future.length === 0 ? null : Math.min(...future);
@@ -125,6 +145,13 @@ export class RoundCoordinator {
       history: this.#history,
       model: this.#model,
     };
+  }
+
+  /** Whether this sum is still what the round waits for. */
+  isCollecting({ from, ...about }: CollectedSum): boolean {
+    const phase = this.#phase;
+    if (phase.name !== 'collecting' || !this.#isCurrent(about)) return false;
+    return phase.manifest.revision === about.revision && phase.from === from;
   }
 
   isMember(peer: PeerId): boolean {
@@ -157,6 +184,7 @@ export class RoundCoordinator {
       description: this.#options.description,
       membership,
       model: this.#model,
+      state: this.#state,
       history: this.#history.slice(-limits.historyRounds),
       iceServers: this.#options.iceServers,
     });
@@ -214,6 +242,7 @@ export class RoundCoordinator {
       case 'header':
         if (phase.name !== 'sealing' || !this.#isCurrent(message)) break;
         if (!phase.trained.has(peer) || phase.headers.has(peer) || phase.verifying.has(peer)) break;
+        if (!this.#isFitting(peer, message.signed)) break;
         phase.verifying.add(peer);
         this.#effects.push({
           type: 'verify-header',
@@ -263,37 +292,76 @@ export class RoundCoordinator {
     if (phase.name !== 'sealing' || !this.#isCurrent(event)) return;
     if (!phase.verifying.delete(event.peer)) return;
     const { result, peer } = event;
-    const asked = {
-      author: peer,
-      round: this.#round,
-      scalars: this.#options.description.exchange.scalars,
-      parameters: this.#parameters,
-    };
-    const problem = result.ok ? unfitness(result.value, asked) : result.error;
-    if (result.ok && problem === null) phase.headers.set(peer, result.value);
-    else this.#warn(`${shortId(peer)}: header refused: ${problem ?? ''}`);
+    if (result.ok) phase.headers.set(peer, result.value);
+    else this.#caught(peer, 'header', result.error);
+  }
+
+  /** Whether a header is the update that was asked for; what is not is never countersigned. */
+  #isFitting(author: PeerId, signed: SignedHeader): boolean {
+    const { scalars } = this.#options.description.exchange;
+    const asked = { author, round: this.#round, scalars, parameters: this.#parameters };
+    const decoded = decodeHeader(signed.header);
+    const problem = decoded.ok ? unfitness(decoded.value, asked) : decoded.error;
+    if (problem !== null) this.#caught(author, 'header', problem);
+    return problem === null;
+  }
+
+  #caught(peer: PeerId, what: 'header' | 'sum', reason: string) {
+    this.#warn(`${shortId(peer)}: ${what} refused: ${reason}`);
+    this.#broadcast({ type: 'caught', peer, what, reason: reason.slice(0, limits.reasonLength) });
+  }
+
+  /** From here on the round waits for the shell alone, which always answers. */
+  #delivered() {
+    if (this.#phase.name === 'collecting') this.#phase = { ...this.#phase, delivered: true };
   }
 
   #collected(event: Extract<CoordinatorEvent, { type: 'collected' }>, now: number) {
     const phase = this.#phase;
-    if (phase.name !== 'collecting' || !this.#isCurrent(event)) return;
-    if (event.revision !== phase.manifest.revision) return;
-    if (!event.result.ok && event.from !== phase.from) return;
+    if (phase.name !== 'collecting' || !this.isCollecting(event)) return;
     if (!event.result.ok) {
-      this.#warn(`${shortId(event.from)}: sum refused: ${event.result.error}`);
+      this.#caught(event.from, 'sum', event.result.error);
       this.#askForSum(phase, phase.digest, phase.candidates, now);
       return;
     }
     const { record } = phase;
-    this.#model = event.result.value;
+    const { model, sum } = event.result.value;
+    this.#model = model;
     this.#history.push(record);
     this.#metrics.clear();
     this.#failures = 0;
     this.#attempt = 0;
     this.#log(`round ${record.round} closed: ${record.authors.length} updates, ${record.ms} ms`);
-    this.#broadcast({ type: 'closed', record, model: this.#model });
+    this.#broadcast({ type: 'closed', record, model, sum });
     this.#phase = { name: 'waiting', notBefore: now };
     this.#members.forgetGone();
+  }
+
+  /** A revoked update is taken out of the open round; with a revoked model the round starts over. */
+  #stateChanged(
+    { update, replacement }: Extract<CoordinatorEvent, { type: 'state' }>,
+    now: number,
+  ) {
+    this.#state = update;
+    this.#broadcast({ type: 'state', update });
+    const phase = this.#phase;
+    if (replacement !== null) {
+      if ('cohort' in phase) this.#fail('the model was replaced', now);
+      this.#model = replacement;
+      this.#broadcast({ type: 'replaced', model: replacement });
+      return;
+    }
+    if (!('headers' in phase)) return;
+    const revoked = [...phase.headers].filter(([, { id }]) => update.revoked.includes(id));
+    if (revoked.length === 0) return;
+    const authors = revoked.map(([author]) => author);
+    if (phase.name === 'sealing') {
+      const isKept = ([author]: readonly [PeerId, unknown]) => !authors.includes(author);
+      const trained = new Map([...phase.trained].filter(isKept));
+      this.#phase = { ...phase, trained, headers: new Map([...phase.headers].filter(isKept)) };
+    } else {
+      this.#reissue(phase, authors, now);
+    }
   }
 
   /** Takes one step if one is due; true if it did, so that the next can be looked at. */
@@ -387,6 +455,7 @@ export class RoundCoordinator {
         return this.#reissue(phase, dropped, now);
       }
       case 'collecting':
+        if (phase.delivered) return false;
         if (members.mayStillCome(phase.from, now) && now < phase.deadline) return false;
         this.#askForSum(phase, phase.digest, phase.candidates, now);
         return true;
@@ -436,7 +505,7 @@ export class RoundCoordinator {
   }
 
   /** Issues the manifest again, one revision higher, without `dropped`. */
-  #reissue(phase: Extract<Phase, { name: 'exchanging' }>, dropped: PeerId[], now: number): true {
+  #reissue(phase: ManifestPhase, dropped: readonly PeerId[], now: number): true {
     const headers = new Map([...phase.headers].filter(([author]) => !dropped.includes(author)));
     if (headers.size < this.#options.description.members.quorum) {
       return this.#fail('too few updates can be had', now);
@@ -455,9 +524,20 @@ export class RoundCoordinator {
     const { round, attempt, revision, scales } = phase.manifest;
     const deadline = now + patience.collectMs;
     const record = this.#record(phase, digest, now);
-    const collecting = { name: 'collecting', digest, from, record, candidates: others } as const;
+    const collecting = {
+      name: 'collecting',
+      digest,
+      from,
+      record,
+      candidates: others,
+      delivered: false,
+    } as const;
     this.#phase = { ...phase, ...collecting, deadline };
-    this.#effects.push({ type: 'collect', from, round, attempt, revision, scales, digest, record });
+    const summands = summandsOf(phase.manifest, [...phase.headers.values()]);
+    this.#effects.push({
+      type: 'collect',
+      ...{ from, round, attempt, revision, scales, summands, digest, record },
+    });
     this.#send(from, { type: 'upload', round, attempt, revision });
   }
 
@@ -465,6 +545,7 @@ export class RoundCoordinator {
     return {
       round: this.#round,
       attempt: this.#attempt,
+      revision: phase.manifest.revision,
       authors: phase.manifest.entries.map((entry) => entry.author),
       ms: Math.round(now - phase.openedAt),
       digest: hexToBytes(digest),

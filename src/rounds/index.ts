@@ -3,7 +3,8 @@ export type { CoordinatorEffect, CoordinatorEvent } from './coordinator-state.ts
 export { RoundMember } from './member.ts';
 export type { MemberEffect, MemberEvent } from './member-state.ts';
 export {
-  verifyServerMessage,
+  MessageVerifier,
+  summandsOf,
   type RoundServerMessage,
   type VerifiedMessage,
 } from './verify-message.ts';

@@ -48,8 +48,10 @@ export type MemberEffect =
       readonly model: VerifiedHeader;
       readonly headers: readonly VerifiedHeader[];
     }
-  /** Send the sum's chunks to the coordinator. */
-  | ({ readonly type: 'upload'; readonly revision: number } & RoundRef)
+  /** Commit to the sum, prove it, and send it to the coordinator. */
+  | { readonly type: 'upload'; readonly manifest: Manifest }
+  /** Drop these: the Data Owner revoked them. */
+  | { readonly type: 'drop'; readonly headers: readonly HeaderId[] }
   /** Keep the quantiser's error of a round that counted; forget that of one that did not. */
   | ({ readonly type: 'feedback'; readonly included: boolean } & RoundRef)
   /** The aggregate became the model: store its chunks. `fetch` of it follows. */

@@ -96,8 +96,15 @@ export class RoundMember {
       case 'welcome':
         // A coordinator that was restarted counts attempts anew: what it says next is what holds.
         this.#drop();
+        this.#revoke(message.revoked);
         this.#adopt(message.model);
         this.#reportReadiness();
+        break;
+      case 'state':
+        this.#revoke(message.revoked);
+        break;
+      case 'replaced':
+        this.#adopt(message.model);
         break;
       case 'open':
         this.#open(message);
@@ -112,7 +119,7 @@ export class RoundMember {
         const step = this.#step;
         if (step.name !== 'done' || !isSame(step, message)) break;
         if (step.manifest.revision !== message.revision) break;
-        this.#effects.push({ ...message, type: 'upload' });
+        this.#effects.push({ type: 'upload', manifest: step.manifest });
         break;
       }
       case 'closed':
@@ -125,6 +132,7 @@ export class RoundMember {
         this.#drop();
         break;
       case 'members':
+      case 'caught':
       case 'metrics':
         break; // for the dashboard
       default:
@@ -238,6 +246,13 @@ export class RoundMember {
     this.#toEvaluate = true;
     this.#fetch(model);
     if (!reloaded) this.#forgetRounds((round) => round < model.round - 1);
+  }
+
+  /** Forgets what the Data Owner revoked; what it made useless is dropped when it says so. */
+  #revoke(revoked: readonly HeaderId[]) {
+    const headers = revoked.filter((header) => this.#held.delete(header));
+    for (const known of this.#rounds.values()) for (const header of headers) known.delete(header);
+    if (headers.length > 0) this.#effects.push({ type: 'drop', headers });
   }
 
   /** Drops the batches of rounds that nobody needs any more. */

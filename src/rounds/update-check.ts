@@ -1,5 +1,5 @@
 import type { PeerId } from '../lib/index.ts';
-import type { VerifiedHeader } from '../vds/index.ts';
+import type { Header } from '../vds/index.ts';
 
 /** What a round asks of a member's update. */
 interface Asked {
@@ -12,7 +12,7 @@ interface Asked {
 }
 
 /** Why a header whose signature holds is not what the round asked for; null if it is. */
-export function unfitness(header: VerifiedHeader, asked: Asked): string | null {
+export function unfitness(header: Header, asked: Asked): string | null {
   if (header.author !== asked.author) return 'by another author';
   if (header.round !== asked.round) return 'of another round';
   if (header.kind !== 'update' || header.lanes !== 'update') return 'not an update';

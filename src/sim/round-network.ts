@@ -1,122 +1,79 @@
-import { encodeCanonical, identityOf, sha256, type Identity } from '../crypto/index.ts';
-import { Bitfield, assert, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
-import type { HeaderId, PeerId, Random } from '../lib/index.ts';
-import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates, tensorsOf } from '../learning/index.ts'; // prettier-ignore
-import { serverCodec, taskIdOf, type ServerMessage, type TaskDescription } from '../protocol/index.ts'; // prettier-ignore
-import { RoundCoordinator, RoundMember, verifyServerMessage } from '../rounds/index.ts';
-import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent, RoundServerMessage, VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
-import { admitHeader, cutBatch, joinLanes, signHeader, verifyHeader, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
+import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
+import type { HeaderId, PeerId, Result } from '../lib/index.ts';
+import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates } from '../learning/index.ts'; // prettier-ignore
+import { serverCodec, type ClientMessage, type Manifest, type ServerMessage } from '../protocol/index.ts'; // prettier-ignore
+import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
+import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
+import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
+import type { SealedUpdate } from './averaging.ts';
+import type { RoundSettings } from './round-task.ts';
+import { scalars, seal, sealCut, seedOf, type Sealed } from './sealing.ts';
+import { simulateMember, type SimulatedMember } from './simulated-member.ts';
+import { SimulatedOwner } from './simulated-owner.ts';
+import { SimulatedVerifier } from './simulated-verifier.ts';
+import { cutSum, lanesOf, type SumTerm } from './sums.ts';
 
-/** A small regression: 6 inputs, one output, 7 parameters. */
-function describe(owner: PeerId, settings: RoundSettings): TaskDescription {
-  const column = (name: string) => ({ kind: 'numeric' as const, name, mean: 0, deviation: 1 });
-  return {
-    type: 'task',
-    version: 1,
-    name: 'simulated',
-    ownerKey: owner,
-    nonce: new Uint8Array(16),
-    data: {
-      kind: 'table',
-      columns: ['a', 'b', 'c', 'd', 'e', 'f'].map(column),
-      target: column('y'),
-    },
-    model: { kind: 'mlp', hidden: [] },
-    training: {
-      localEpochs: 1,
-      batchSize: 8,
-      learningRate: 0.1,
-      momentum: 0,
-      validationShare: 0.1,
-    },
-    rounds: settings.rounds,
-    members: { minimum: settings.minimum, quorum: Math.min(2, settings.minimum), maximum: 20 },
-    deadlines: { trainMs: 10_000, admitMs: 5_000, exchangeMs: 8_000 },
-    exchange: { mode: 'gossip', topology: 'mesh', scalars: 256 },
-    crs: null,
-  };
-}
+export type { SimulatedMember } from './simulated-member.ts';
 
-interface RoundSettings {
-  readonly rounds: number;
-  readonly minimum: number;
-}
-
-/** A tab of the simulation: a real round machine on simulated training and a shared swarm. */
-export interface SimulatedMember {
-  readonly identity: Identity;
-  machine: RoundMember;
-  online: boolean;
-  readonly held: Map<HeaderId, Uint8Array>;
-  readonly digests: Map<number, string>;
-  readonly log: string[];
-  delta: Float32Array | null;
-  sum: { readonly sum: Uint16Array; readonly model: Float32Array } | null;
-  samples: number;
-  trainMs: number;
-  /** Batches of these authors never arrive. */
-  readonly unreachable: Set<PeerId>;
-  /** Lies about the model that it arrived at. */
-  liesAboutDigest: boolean;
-  /** Sends a sum other than the one that led to its digest. */
-  liesAboutSum: boolean;
-}
+/** Which sum: of whom, for which manifest. */
+type CollectedSum = Parameters<RoundCoordinator['isCollecting']>[0];
+type Collect = Extract<CoordinatorEffect, { type: 'collect' }>;
+type VerifyHeader = Extract<CoordinatorEffect, { type: 'verify-header' }>;
+type Reply = (ms: number, event: () => MemberEvent) => void;
 
 /**
- * A coordinator and its members on a virtual clock, with real signatures, codecs, quantiser and
- * aggregation; training is a random step, the swarm a table that all share.
+ * A coordinator and its members on a virtual clock, with real commitments and signatures, codecs,
+ * quantiser and aggregation; training is a random step, the swarm a table that all share.
  */
 export class RoundNetwork {
-  readonly owner = identityOf(sha256(utf8ToBytes('owner')));
-  readonly description: TaskDescription;
+  readonly owner: SimulatedOwner;
   readonly coordinator: RoundCoordinator;
   readonly members = new Map<PeerId, SimulatedMember>();
   readonly log: string[] = [];
-  /** Models by round, as the coordinator made them. */
-  readonly models: Float32Array[] = [];
+  /** Every update that was sealed. */
+  readonly updates: SealedUpdate[] = [];
+  /** The newest header of every author that was admitted. */
+  readonly admitted = new Map<PeerId, VerifiedHeader>();
+  /** Headers that the coordinator had verified, sums that it asked for, sums that came. */
+  readonly verifications: VerifyHeader[] = [];
+  readonly collections: Collect[] = [];
+  readonly deliveries: CollectedSum[] = [];
+  /** From a sum's delivery to what the shell finds of it. ms */
+  judgeMs = 10;
+  /** What a coordinator that lies makes of a message before it goes out. */
+  tamper: (message: ServerMessage, to: PeerId) => ServerMessage = (message) => message;
   now = 1_000_000;
-  readonly #batches = new Map<HeaderId, Uint8Array>();
-  readonly #random: Random;
+  readonly #seed: number;
   #queue: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
   #order = 0;
-  #collecting: Extract<CoordinatorEffect, { type: 'collect' }> | null = null;
+  #wake = Infinity;
+  #admitting: VerifyHeader[] = [];
+  #collecting: Collect | null = null;
 
   constructor(seed: number, settings: RoundSettings) {
-    this.#random = seededRandom(seed);
-    this.description = describe(this.owner.id, settings);
-    this.models[0] = new Float32Array(parameterCount(this.tensors)).fill(0.5);
+    this.#seed = seed;
+    this.owner = new SimulatedOwner(settings);
     this.coordinator = new RoundCoordinator({
-      description: this.description,
-      owner: this.owner,
-      model: this.#sign(0, this.models[0]),
+      description: this.owner.description,
+      owner: this.owner.identity,
+      model: this.owner.sign(0, at(this.owner.models, 0)),
+      state: this.owner.dataOwner.state(this.seconds),
       history: [],
       iceServers: [],
     });
   }
 
-  get tensors() {
-    return tensorsOf(this.description.data, this.description.model);
+  /** Since 1970. */
+  get seconds(): number {
+    return Math.floor(this.now / 1000);
   }
 
   /** Adds a tab that joins at once. */
   join(name: string, samples: number): SimulatedMember {
-    const identity = identityOf(sha256(utf8ToBytes(name)));
-    const member: SimulatedMember = {
-      identity,
-      machine: new RoundMember(identity.id),
-      online: false,
-      held: new Map(),
-      digests: new Map(),
-      log: [],
-      delta: null,
-      sum: null,
-      samples,
-      trainMs: 500,
-      unreachable: new Set(),
-      liesAboutDigest: false,
-      liesAboutSum: false,
-    };
-    this.members.set(identity.id, member);
+    const random = seededRandom(seedOf(`${this.#seed} ${name}`));
+    const server = this.#server();
+    const member = simulateMember(name, samples, random, server, this.#messages(server));
+    this.members.set(member.identity.id, member);
     this.connect(member);
     this.#tick(member);
     return member;
@@ -143,6 +100,8 @@ export class RoundNetwork {
   reload(member: SimulatedMember): void {
     this.disconnect(member);
     member.machine = new RoundMember(member.identity.id);
+    member.server = this.#server();
+    member.messages = this.#messages(member.server);
     member.delta = null;
     this.#later(1_000, () => this.connect(member));
   }
@@ -151,7 +110,7 @@ export class RoundNetwork {
   run(done: () => boolean, limitMs: number): boolean {
     const end = this.now + limitMs;
     while (!done()) {
-      const wake = this.coordinator.nextWake(this.now) ?? Infinity;
+      const wake = this.#wake;
       const next = this.#queue[0];
       const time = Math.min(next?.at ?? Infinity, wake);
       if (time > end) return false;
@@ -165,7 +124,10 @@ export class RoundNetwork {
   }
 
   coordinate(event: CoordinatorEvent): void {
-    for (const effect of this.coordinator.handle(event, this.now)) this.#coordinatorEffect(effect);
+    const effects = this.coordinator.handle(event, this.now);
+    // As it was left: asked later, it would not name what is due at this very moment.
+    this.#wake = this.coordinator.nextWake(this.now) ?? Infinity;
+    for (const effect of effects) this.#coordinatorEffect(effect);
   }
 
   member(member: SimulatedMember, event: MemberEvent): void {
@@ -178,16 +140,13 @@ export class RoundNetwork {
       case 'send':
         this.#deliver(effect.to, effect.message);
         break;
-      case 'verify-header': {
-        const { peer, round, attempt, signed } = effect;
-        const admitted = admitHeader(signed, this.owner);
-        const result = verifyHeader(admitted, this.#expected(true));
-        this.#later(5, () =>
-          this.coordinate({ type: 'header-verified', peer, round, attempt, result }),
-        );
+      case 'verify-header':
+        this.verifications.push(effect);
+        // Those that arrive meanwhile go as one batch.
+        if (this.#admitting.push(effect) === 1) this.#later(5, () => this.#admit());
         break;
-      }
       case 'collect':
+        this.collections.push(effect);
         this.#collecting = effect;
         break;
       case 'log':
@@ -199,8 +158,19 @@ export class RoundNetwork {
     }
   }
 
+  #admit(): void {
+    const waiting = this.#admitting.splice(0);
+    const results = this.owner.admit(waiting.map(({ signed }) => signed));
+    waiting.forEach(({ peer, round, attempt }, k) => {
+      const result = at(results, k);
+      if (result.ok) this.admitted.set(peer, result.value);
+      this.coordinate({ type: 'header-verified', peer, round, attempt, result });
+    });
+  }
+
   #deliver(to: PeerId, message: ServerMessage): void {
-    const frame = serverCodec.encode(message);
+    const sent = this.tamper(message, to);
+    const frame = serverCodec.encode(sent);
     this.#later(10, () => {
       const member = this.members.get(to);
       const decoded = serverCodec.decode(frame);
@@ -208,73 +178,54 @@ export class RoundNetwork {
       if (!member?.online) return;
       const { value } = decoded;
       if (value.type === 'challenge' || value.type === 'signal' || value.type === 'refused') return;
-      this.member(member, { type: 'message', message: this.#verified(value) });
+      if (value.type === 'ask') return;
+      const verified = member.messages.verify(value, this.seconds);
+      if (verified.ok) this.member(member, { type: 'message', message: verified.value });
+      else this.#refused(member, value.type, verified.error, sent !== message);
     });
   }
 
-  #verified(message: RoundServerMessage): VerifiedMessage {
-    const verified = verifyServerMessage(message, this.#expected(true));
-    assert(verified.ok, 'what the coordinator signs holds');
-    return verified.value;
+  /** A tab does not follow what does not hold, and of an honest coordinator everything holds. */
+  #refused(member: SimulatedMember, type: string, error: string, isForged: boolean): void {
+    assert(isForged, `what the coordinator signs holds: ${type}: ${error}`);
+    member.refused.push(`${type}: ${error}`);
   }
 
   #memberEffect(member: SimulatedMember, effect: MemberEffect): void {
-    const { id } = member.identity;
     const machine = member.machine;
-    const reply = (ms: number, event: () => MemberEvent) =>
+    const reply: Reply = (ms, event) =>
       this.#later(ms, () => {
         if (member.machine === machine) this.member(member, event());
       });
     switch (effect.type) {
-      case 'send': {
-        const { message } = effect;
-        if (!member.online || message.type === 'hello' || message.type === 'signal') break;
-        if (message.type === 'sum') break;
-        const sent = message.type === 'done' && member.liesAboutDigest ? { ...message, digest: new Uint8Array(32) } : message; // prettier-ignore
-        this.#later(10, () => this.coordinate({ type: 'message', peer: id, message: sent }));
+      case 'send':
+        if (member.online) this.#send(member, effect.message);
         break;
-      }
       case 'fetch':
         this.#fetch(member, effect.header, reply);
         break;
       case 'train': {
         const { round, attempt } = effect;
         reply(member.trainMs, () => {
-          const step = () => (this.#random.uint32() / 2 ** 32 - 0.5) * 0.2;
-          member.delta = Float32Array.from({ length: parameterCount(this.tensors) }, step);
-          const magnitudes = largestMagnitudes(member.delta, this.tensors);
+          const step = () => (uniform(member.random) - 0.5) * 0.2;
+          member.delta = Float32Array.from({ length: parameterCount(this.owner.tensors) }, step);
+          const magnitudes = largestMagnitudes(member.delta, this.owner.tensors);
           const metrics = { samples: member.samples, loss: 1, accuracy: 0.5 };
           return { type: 'trained', round, attempt, metrics, magnitudes };
         });
         break;
       }
-      case 'seal': {
-        const { round, attempt, scales } = effect;
-        assert(member.delta !== null, 'sealing what was trained');
-        const { codes } = quantise(member.delta, scales, this.tensors, this.#random);
-        const about = {
-          task: taskIdOf(this.description),
-          round,
-          scalars: 256,
-          author: id,
-        } as const;
-        const { header, payloads } = cutBatch({ ...about, kind: 'update', lanes: 'update' }, codes, this.#random); // prettier-ignore
-        const signed = signHeader(header, member.identity);
-        const verified = verifyHeader(signed, this.#expected(false));
-        assert(verified.ok, 'what a member signs holds');
-        this.#batches.set(verified.value.id, joinLanes(header, payloads));
-        member.held.set(verified.value.id, joinLanes(header, payloads));
-        reply(20, () => ({ type: 'sealed', round, attempt, signed }));
+      case 'seal':
+        reply(member.sealMs, () => this.#seal(member, effect));
         break;
-      }
       case 'aggregate':
         reply(20, () => this.#aggregate(member, effect));
         break;
       case 'upload':
-        this.#later(10, () => this.#collect(member));
+        this.#later(member.uploadMs, () => this.#upload(member, effect.manifest));
         break;
       case 'install':
-        if (member.sum) member.held.set(effect.model.id, float32ToBytes(member.sum.model));
+        if (member.sum) this.#install(member, effect.model, member.sum.model);
         break;
       case 'evaluate': {
         const { round } = effect.model;
@@ -290,88 +241,170 @@ export class RoundNetwork {
           if (!effect.headers.includes(header)) member.held.delete(header);
         }
         break;
+      case 'drop':
+        for (const header of effect.headers) member.held.delete(header);
+        break;
       case 'feedback':
       case 'cancel-training':
         break;
     }
   }
 
-  #fetch(
-    member: SimulatedMember,
-    header: VerifiedHeader,
-    reply: (ms: number, event: () => MemberEvent) => void,
-  ): void {
+  #send(member: SimulatedMember, message: ClientMessage): void {
+    const { id } = member.identity;
+    const sent = member.tamper(
+      message.type === 'done' && member.liesAboutDigest
+        ? { ...message, digest: new Uint8Array(32) }
+        : message,
+    );
+    if (sent.type === 'hello' || sent.type === 'signal' || sent.type === 'answer') return;
+    if (sent.type === 'sum' || sent.type === 'sum-header') return;
+    this.#later(10, () => this.coordinate({ type: 'message', peer: id, message: sent }));
+  }
+
+  #fetch(member: SimulatedMember, header: VerifiedHeader, reply: Reply): void {
+    const { id, author } = header;
     const chunks = header.columns.length;
-    const has = member.held.has(header.id);
-    reply(1, () => ({
-      type: 'held',
-      header: header.id,
-      bits: has ? Bitfield.full(chunks) : new Bitfield(chunks),
-    }));
-    if (has || member.unreachable.has(header.author)) return;
+    const has = member.held.has(id);
+    const bits = () => (member.held.has(id) ? Bitfield.full(chunks) : new Bitfield(chunks));
+    reply(1, () => ({ type: 'held', header: id, bits: bits() }));
+    if (has || member.unreachable.has(author)) return;
     const machine = member.machine;
     const retry = () => {
-      if (member.machine !== machine) return;
-      const holder = [...this.members.values()].some((m) => m.online && m.held.has(header.id));
-      const lanes = this.#batches.get(header.id);
-      if ((header.kind !== 'model' && !holder) || lanes === undefined) {
+      if (member.machine !== machine || !machine.snapshot().held.has(id)) return;
+      const others = [...this.members.values()].filter((each) => each.online);
+      const held = others.find((each) => each.held.has(id))?.held.get(id);
+      const payloads = held ?? this.owner.payloads.get(id);
+      if (payloads === undefined) {
         this.#later(300, retry);
         return;
       }
-      member.held.set(header.id, lanes);
-      this.member(member, { type: 'held', header: header.id, bits: Bitfield.full(chunks) });
+      const refused = this.accept(member, header, payloads).find((each) => !each.ok);
+      if (refused?.ok === false) member.refused.push(`chunk: ${refused.error}`);
+      else this.member(member, { type: 'held', header: id, bits: Bitfield.full(chunks) });
     };
     this.#later(100, retry);
   }
 
-  #aggregate(member: SimulatedMember, effect: Extract<MemberEffect, { type: 'aggregate' }>) {
-    const { manifest, model } = effect;
-    const lanes = (header: HeaderId) => member.held.get(header) ?? new Uint8Array();
-    const updates = manifest.entries.map((entry) => lanes(entry.header));
-    const sum = sumUpdates(updates, manifest.entries.map((entry) => entry.weight)); // prettier-ignore
-    const next = applySum(bytesToFloat32(lanes(model.id)), sum, manifest.scales, this.tensors);
+  /** Verifies chunks as a tab does, and keeps them if all hold. */
+  accept(
+    { server, held }: SimulatedMember,
+    header: VerifiedHeader,
+    payloads: readonly Uint8Array[],
+  ): Result<null>[] {
+    const verdicts = payloads.map((each, i) => server.verifier.verifyChunk(header, i, each));
+    if (verdicts.every(({ ok }) => ok)) held.set(header.id, payloads);
+    return verdicts;
+  }
+
+  #seal(
+    member: SimulatedMember,
+    { round, attempt, scales }: Extract<MemberEffect, { type: 'seal' }>,
+  ): MemberEvent {
+    assert(member.delta !== null, 'sealing what was trained');
+    const { task, tensors } = this.owner;
+    const { codes } = quantise(member.delta, scales, tensors, member.random);
+    const about = { task, round, kind: 'update' } as const;
+    const { signed, payloads } = seal(about, codes, member.identity, member.random.uint32());
+    const header = headerId(signed.header);
+    const [author, { samples }] = [member.identity.id, member];
+    this.updates.push({ author, round, attempt, header, codes, scales, samples });
+    member.held.set(header, payloads);
+    return { type: 'sealed', round, attempt, signed };
+  }
+
+  #aggregate(
+    member: SimulatedMember,
+    { manifest, model }: Extract<MemberEffect, { type: 'aggregate' }>,
+  ): MemberEvent {
+    const { round, attempt, revision, scales, entries } = manifest;
+    const lanes = (header: HeaderId) => lanesOf(member.held.get(header) ?? []);
+    const weights = entries.map(({ weight }) => weight);
+    const updates = entries.map(({ header }) => lanes(header));
+    const base = lanes(model.id);
+    // What was revoked meanwhile is not there: what the coordinator says next goes without it.
+    if ([base, ...updates].some(({ length }) => length === 0)) return { type: 'tick' };
+    const sum = sumUpdates(updates, weights);
+    const next = applySum(bytesToFloat32(base), sum, scales, this.owner.tensors);
     member.sum = { sum, model: next };
     const digest = modelDigest(next);
-    const { round, attempt, revision } = manifest;
     member.digests.set(round, bytesToHex(digest));
-    return { type: 'aggregated', round, attempt, revision, digest } as const;
+    return { type: 'aggregated', round, attempt, revision, digest };
   }
 
-  /** What the server's shell does with an uploaded sum. */
-  #collect(member: SimulatedMember): void {
+  /** The chunks of a model that a member computed, if they are those of its header. */
+  #install(member: SimulatedMember, model: VerifiedHeader, parameters: Float32Array): void {
+    const payloads = cutPayloads(float32ToBytes(parameters), scalars, 'bytes', null);
+    const verdicts = this.accept(member, model, payloads);
+    assert(verdicts.every(({ ok }) => ok), 'the same model'); // prettier-ignore
+  }
+
+  /** A member delivers its sum, and the server's shell judges it. */
+  #upload(member: SimulatedMember, manifest: Manifest): void {
     const asked = this.#collecting;
-    const { sum } = member;
-    if (!asked || asked.from !== member.identity.id || !sum) return;
+    const { id } = member.identity;
+    if (!asked || asked.from !== id || !member.online) return;
+    const { from, round, attempt, revision } = asked;
+    if (attempt !== manifest.attempt || revision !== manifest.revision) return;
+    const terms = manifest.entries.map(({ header, weight }): SumTerm => ({
+      payloads: member.held.get(header) ?? [],
+      weight,
+    }));
+    if (terms.some(({ payloads }) => payloads.length === 0)) return;
     this.#collecting = null;
-    const { from, round, attempt, revision, scales, digest } = asked;
-    const lanes = member.liesAboutSum ? sum.sum.map((lane) => lane ^ 1) : sum.sum;
-    const base = this.models[round - 1];
-    assert(base !== undefined, 'the model before is known');
-    const next = applySum(base, lanes, scales, this.tensors);
-    const good = bytesToHex(modelDigest(next)) === digest;
-    if (good) this.models[round] = next;
-    const result = good
-      ? ({ ok: true, value: this.#sign(round, next) } as const)
-      : ({ ok: false, error: 'another model' } as const);
-    this.coordinate({ type: 'collected', from, round, attempt, revision, result });
+    const about = { task: this.owner.task, kind: 'sum' } as const;
+    const sealed = member.makeSum(terms, (parts, of = round) =>
+      sealCut({ ...about, round: of }, cutSum(parts), member.identity, 0),
+    );
+    const delivery = { from, round, attempt, revision };
+    this.deliveries.push(delivery);
+    this.coordinate({ type: 'delivered', ...delivery });
+    this.#later(this.judgeMs, () => this.#judge(asked, sealed, delivery));
   }
 
-  #sign(round: number, parameters: Float32Array) {
-    const task = taskIdOf(this.description);
-    const about = { task, round, scalars: 256, author: this.owner.id } as const;
-    const lanes = float32ToBytes(parameters);
-    const { header } = cutBatch({ ...about, kind: 'model', lanes: 'bytes' }, lanes, null);
-    const signed = admitHeader(signHeader(header, this.owner), this.owner);
-    this.#batches.set(bytesToHex(sha256(encodeCanonical(header))) as HeaderId, lanes);
-    return signed;
+  #judge(asked: Collect, sealed: Sealed, delivery: CollectedSum): void {
+    // Meanwhile something may have been revoked, and the manifest issued anew.
+    if (!this.coordinator.isCollecting(delivery)) return;
+    const result = this.owner.close(asked, sealed);
+    this.coordinate({ type: 'collected', ...delivery, result });
   }
 
-  #expected(admitted: boolean) {
-    return { task: taskIdOf(this.description), ownerKey: this.owner.id, admitted };
+  /** Revokes a batch, as the admin API does. */
+  revoke(header: HeaderId): void {
+    assert(this.owner.dataOwner.revoke(header).ok, 'what is revoked was not before');
+    this.signState();
+  }
+
+  /** Signs the state anew and tells everybody. */
+  signState(): void {
+    const update = this.owner.dataOwner.state(this.seconds);
+    this.coordinate({ type: 'state', update, replacement: null });
+  }
+
+  /** Puts another model in the place of the current one, as the admin API does. */
+  replaceModel(parameters: Float32Array): VerifiedHeader {
+    const { model, round } = this.coordinator.snapshot();
+    const replaced = this.owner.replace(headerId(model.header), round - 1, parameters);
+    const update = this.owner.dataOwner.state(this.seconds);
+    this.coordinate({ type: 'state', update, replacement: replaced.signed });
+    return replaced;
+  }
+
+  #server(): StorageServer {
+    const { task, identity } = this.owner;
+    const verifier = new SimulatedVerifier({ task, ownerKey: identity.id });
+    return new StorageServer(verifier, new MemoryChunkStore(), seededRandom(3));
+  }
+
+  #messages(server: StorageServer): MessageVerifier {
+    const { task, identity } = this.owner;
+    return new MessageVerifier(server, { task, ownerKey: identity.id });
   }
 
   #later(ms: number, run: () => void): void {
-    this.#queue.push({ at: this.now + ms, order: this.#order++, run });
-    this.#queue.sort((a, b) => a.at - b.at || a.order - b.order);
+    const entry = { at: this.now + ms, order: this.#order++, run };
+    const place = this.#queue.findIndex((each) => each.at > entry.at);
+    if (place < 0) this.#queue.push(entry);
+    else this.#queue.splice(place, 0, entry);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { at, bytesToHex } from '../lib/index.ts';
 import { RoundNetwork, type SimulatedMember } from './round-network.ts';
+import { sumOf, type SumMaker } from './sums.ts';
 
 const minute = 60_000;
 
@@ -188,7 +189,11 @@ describe('a member that', () => {
 
   test('uploads a false sum is passed over for another one', () => {
     const { network, tabs, closed, record } = start(3, { rounds: 2, minimum: 3 });
-    for (const tab of tabs.slice(0, 2)) tab.liesAboutSum = true;
+    const lie: SumMaker = (terms, seal) => {
+      const { lanes, blindings } = sumOf(terms);
+      return seal({ lanes: lanes.map((lane) => lane ^ 1), blindings });
+    };
+    for (const tab of tabs.slice(0, 2)) tab.makeSum = lie;
     expect(network.run(closed(2), 2 * minute)).toBe(true);
     const honest = at(tabs, 2);
     expect(honest.digests.get(2)).toBe(bytesToHex(record(2).digest));
@@ -207,7 +212,7 @@ test('the weights of a round are in proportion to the samples', () => {
   const network = new RoundNetwork(9, { rounds: 1, minimum: 2 });
   const [a, b] = [network.join('a', 300), network.join('b', 100)];
   network.run(() => network.coordinator.snapshot().history.length === 1, minute);
-  const [model0, model1] = [at(network.models, 0), at(network.models, 1)];
+  const [model0, model1] = [at(network.owner.models, 0), at(network.owner.models, 1)];
   // What plain federated averaging in doubles would make of the two updates.
   for (let i = 0; i < model0.length; i++) {
     const mean = (300 * (a.delta?.[i] ?? NaN) + 100 * (b.delta?.[i] ?? NaN)) / 400;

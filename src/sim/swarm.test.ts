@@ -9,7 +9,7 @@ function gathering(seed: number, peers: number, chunks: number) {
   const network = new SwarmNetwork(seed);
   const names = Array.from({ length: peers }, (_, i) => `peer ${i}`);
   const members = names.map((name) => network.addPeer(name));
-  const batches = names.map((name) => network.makeBatch(name, chunks));
+  const batches = network.makeBatches(names, chunks);
   members.forEach((member, i) =>
     batches.forEach((batch, j) => network.give(member, batch, i === j ? undefined : [])),
   );

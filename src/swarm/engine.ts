@@ -8,6 +8,7 @@ import { Download } from './download.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
 import { PeerState, type PeerTotals } from './peer-state.ts';
 import { pickChunk } from './picker.ts';
+import { Questions } from './questions.ts';
 
 /** How patient the engine is, in ms. */
 const patience = {
@@ -59,6 +60,7 @@ export class SwarmEngine {
   #neighbours: readonly PeerId[] = [];
   #announceAt = Infinity;
   #effects: SwarmEffect[] = [];
+  readonly #questions = new Questions((effect) => this.#effects.push(effect));
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -90,6 +92,17 @@ export class SwarmEngine {
       case 'keep':
         this.#keep(new Set(event.headers));
         break;
+      case 'drop':
+        this.#drop(new Set(event.headers));
+        break;
+      case 'ask':
+        this.#questions.ask(event, this.#peers.get(event.peer), now);
+        break;
+      case 'answered': {
+        const peer = this.#peers.get(event.peer);
+        if (peer) this.#questions.answered(peer, event);
+        break;
+      }
       case 'stored':
         this.#stored(event, now);
         break;
@@ -115,7 +128,7 @@ export class SwarmEngine {
 
   /** When `handle` wants to be called again at the latest, or null. ms */
   nextWake(now: number): number | null {
-    const times = [this.#announceAt, this.#seedNotBefore];
+    const times = [this.#announceAt, this.#seedNotBefore, ...this.#questions.deadlines];
     for (const peer of this.#peers.values()) {
       for (const { activeAt } of peer.downloads.values()) times.push(activeAt + patience.requestMs);
     }
@@ -220,6 +233,12 @@ export class SwarmEngine {
         break;
       case 'reject':
         this.#rejected(peer, message, now);
+        break;
+      case 'ask':
+        this.#questions.asked(peer, message, (header) => this.#batches.has(header), now);
+        break;
+      case 'answer':
+        if (!this.#questions.take(id, message)) this.#close(id, 'answer that was not asked for');
         break;
       case 'bye':
         this.#effects.push({ type: 'close', peer: id, reason: `left: ${message.reason}` });
@@ -429,13 +448,14 @@ export class SwarmEngine {
   }
 
   #keep(kept: ReadonlySet<HeaderId>) {
-    const dropped = new Set([...this.#batches.keys()].filter((header) => !kept.has(header)));
-    for (const header of dropped) this.#batches.delete(header);
-    for (const peer of this.#peers.values()) {
-      peer.forget(dropped);
-      peer.expired.clear();
-    }
+    this.#drop(new Set([...this.#batches.keys()].filter((header) => !kept.has(header))));
+    for (const peer of this.#peers.values()) peer.expired.clear();
     this.#strikes.clear();
+  }
+
+  #drop(headers: ReadonlySet<HeaderId>) {
+    for (const header of headers) this.#batches.delete(header);
+    for (const peer of this.#peers.values()) peer.forget(headers);
   }
 
   #stored({ header, index, from }: Extract<SwarmEvent, { type: 'stored' }>, now: number) {
@@ -486,6 +506,7 @@ export class SwarmEngine {
   /** Decides what follows from the state. */
   #evaluate(now: number) {
     this.#giveUpOnSilent(now);
+    this.#questions.expire(now, (peer) => this.#peers.has(peer));
     for (const peer of this.#peers.values()) {
       this.#request(peer, now);
       this.#serve(peer);
@@ -515,7 +536,7 @@ export class SwarmEngine {
       peer.downloads.set(key, download);
       peer.expired.delete(key);
       batch.pending.add(index);
-      const number = [...peer.announced].find(([, each]) => each.header === header.id)?.[0];
+      const number = peer.numberOf(header.id);
       if (number === undefined) return;
       for (const block of download.blocks()) {
         this.#send(peer.id, { type: 'request', batch: number, index, ...block });

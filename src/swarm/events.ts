@@ -1,5 +1,5 @@
 import type { Bitfield, HeaderId, PeerId } from '../lib/index.ts';
-import type { PeerMessage } from '../protocol/index.ts';
+import type { Answer, PeerMessage, Question } from '../protocol/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 
 /** A part of a chunk. `offset` and `length` in bytes of the payload. */
@@ -24,6 +24,23 @@ export type SwarmEvent =
   | { readonly type: 'batch'; readonly header: VerifiedHeader; readonly held: Bitfield }
   /** Every other batch is dropped. A new round: strikes are forgiven. */
   | { readonly type: 'keep'; readonly headers: readonly HeaderId[] }
+  /** These were revoked. */
+  | { readonly type: 'drop'; readonly headers: readonly HeaderId[] }
+  /** Ask a holder to prove something; `id` is the asker's. */
+  | {
+      readonly type: 'ask';
+      readonly id: number;
+      readonly peer: PeerId;
+      readonly header: HeaderId;
+      readonly question: Question;
+    }
+  /** Answers `answer`. */
+  | {
+      readonly type: 'answered';
+      readonly peer: PeerId;
+      readonly id: number;
+      readonly answer: Answer;
+    }
   /** Answers `store`: the chunk was verified and is stored. */
   | {
       readonly type: 'stored';
@@ -68,6 +85,16 @@ export type SwarmEffect =
       readonly from: PeerId | null;
     }
   | { readonly type: 'read'; readonly peer: PeerId; readonly block: Block }
+  /** Answer a question of a peer's from what is stored. */
+  | {
+      readonly type: 'answer';
+      readonly peer: PeerId;
+      readonly id: number;
+      readonly header: HeaderId;
+      readonly question: Question;
+    }
+  /** What became of a question of ours; the answer is not verified yet. */
+  | { readonly type: 'asked'; readonly id: number; readonly answer: Answer }
   /** Ask the coordinator for a chunk that no neighbour has. */
   | { readonly type: 'seed'; readonly header: HeaderId; readonly index: number }
   | {

@@ -41,6 +41,9 @@ export class PeerState {
   readonly expired = new Set<ChunkKey>();
   /** Blocks it asked for, in order. */
   readonly queue: Block[] = [];
+  /** Questions of its that are being answered, and when the newest ones came. ms */
+  openQuestions = 0;
+  questionTimes: number[] = [];
   /** bytes being read for it from the store. */
   reading = 0;
   /** bytes in its channel's buffer. */
@@ -57,6 +60,12 @@ export class PeerState {
   bitsOf(header: HeaderId): Bitfield | null {
     for (const each of this.announced.values()) if (each.header === header) return each.bits;
     return null;
+  }
+
+  /** Its number of a batch, if it announced it. */
+  numberOf(header: HeaderId): number | undefined {
+    for (const [number, each] of this.announced) if (each.header === header) return number;
+    return undefined;
   }
 
   /** Blocks asked for that have not come. */

@@ -6,7 +6,9 @@ import { InviteCard } from './invite-card.tsx';
 import { LogCard } from './log-card.tsx';
 import { MembersCard } from './members-card.tsx';
 import { Notices } from './notices.tsx';
+import { OwnerCard } from './owner-card.tsx';
 import { PeersCard } from './peers-card.tsx';
+import { ProofsCard } from './proofs-card.tsx';
 import { RatesChart } from './rates-chart.tsx';
 import { RoundCharts } from './round-charts.tsx';
 import { RoundsCard } from './rounds-card.tsx';
@@ -17,8 +19,10 @@ import './styles/calls.css';
 import './styles/charts.css';
 import './styles/tables.css';
 import './styles/data.css';
+import './styles/proofs.css';
 import { TaskCard } from './task-card.tsx';
 import { TotalsStrip } from './totals-strip.tsx';
+import { VerifyCard } from './verify-card.tsx';
 import { ControlsContext, useApp, type Controls } from './use-app.ts';
 
 /** The dashboard of one participant. */
@@ -62,6 +66,11 @@ function Dashboard() {
           <RoundsCard />
         </div>
         <LogCard />
+      </div>
+      <div className="mm-proof">
+        <ProofsCard />
+        <VerifyCard />
+        <OwnerCard />
       </div>
     </>
   );

@@ -23,11 +23,11 @@ export function countsOf({ own }: BatchView): ChunkCounts {
   return counts;
 }
 
-const kindOrder = { model: 0, update: 1, sum: 2 };
+const kindOrder = { model: 0, update: 1, sum: 2, file: 3 };
 
 /** The newest model and the updates of the newest round, our own first. */
 export function rowsOf(batches: readonly BatchView[], self: PeerId | null): BatchView[] {
-  const newest = { model: -1, update: -1, sum: -1 };
+  const newest = { model: -1, update: -1, sum: -1, file: -1 };
   for (const { kind, round } of batches) newest[kind] = Math.max(newest[kind], round);
   const rank = (batch: BatchView) => kindOrder[batch.kind] * 2 + (batch.author === self ? 0 : 1);
   return batches

@@ -35,7 +35,7 @@ export function StepProgress() {
   );
 }
 
-function progressOf({ round, training, batches }: AppState) {
+function progressOf({ round, training, sealing, batches }: AppState) {
   const step = round?.step ?? 'idle';
   const rounded = (share: number | null) => (share === null ? null : Math.floor(share * 200) / 200);
   switch (step) {
@@ -48,9 +48,10 @@ function progressOf({ round, training, batches }: AppState) {
       return { step, share: rounded(shareHeld(batches, 'model')), loss: null };
     case 'exchanging':
       return { step, share: rounded(shareHeld(batches, 'update')), loss: null };
+    case 'sealing':
+      return { step, share: rounded(sealing), loss: null };
     case 'idle':
     case 'trained':
-    case 'sealing':
     case 'sealed':
     case 'aggregating':
     case 'done':

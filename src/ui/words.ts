@@ -1,6 +1,7 @@
-import type { AppState, StepName } from '../app/index.ts';
+import type { AppState, BatchView, StepName } from '../app/index.ts';
 import { featureWidth, outputWidth, parameterCount, tensorsOf } from '../learning/index.ts';
 import type { DataDescription, TaskDescription } from '../protocol/index.ts';
+import { shortId } from '../lib/index.ts';
 import { count, counted, decimal, percent } from './format.ts';
 
 /** The task's data: `28×28 grey images, 10 classes`. */
@@ -57,7 +58,7 @@ export function scoreOf(data: DataDescription | undefined): Score {
 export const phases: readonly { readonly label: string; readonly steps: readonly StepName[] }[] = [
   { label: 'Fetch model', steps: ['waiting-for-model'] },
   { label: 'Train', steps: ['training'] },
-  { label: 'Quantise & seal', steps: ['trained', 'sealing', 'sealed'] },
+  { label: 'Quantise & commit', steps: ['trained', 'sealing', 'sealed'] },
   { label: 'Exchange', steps: ['exchanging'] },
   { label: 'Aggregate', steps: ['aggregating'] },
   { label: 'Done', steps: ['done'] },
@@ -67,8 +68,8 @@ export const stepInWords: Record<Exclude<StepName, 'idle'>, string> = {
   'waiting-for-model': 'Fetching the current model from the swarm.',
   training: 'Training on your data.',
   trained: 'Trained. Waiting until the others are, too.',
-  sealing: 'Quantising the update to 8 bits and sealing its chunks.',
-  sealed: 'Update sealed. Waiting for the list of all updates.',
+  sealing: 'Quantising the update to 8 bits and committing to its chunks.',
+  sealed: 'Committed and signed. Waiting for the Data Owner’s list of updates.',
   exchanging: 'Exchanging chunks of all updates, each verified as it arrives.',
   aggregating: 'Adding the updates up to the new model.',
   done: 'New model computed. Waiting for the round to close.',
@@ -82,4 +83,9 @@ export function idleInWords({ task, data, active, members }: AppState): string {
   if (!active) return 'Paused: this tab verifies and seeds only.';
   if (task && ready < task.description.members.minimum) return 'Waiting for more members.';
   return 'Waiting for the next round.';
+}
+
+/** `update 3 of a1b2c3d4` */
+export function batchInWords({ kind, round, author }: BatchView): string {
+  return kind === 'model' ? `model ${round}` : `${kind} ${round} of ${shortId(author)}`;
 }

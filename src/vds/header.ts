@@ -1,15 +1,32 @@
 import * as v from 'valibot';
 import {
   decodeCanonical,
+  decodeScalar,
+  decodeUncompressedG1s,
+  decodeUncompressedG2,
   encodeCanonical,
+  pointAt,
+  pointBytes,
+  scalarBytes,
   sha256,
   sign,
   verifySignature,
 } from '../crypto/index.ts';
-import type { Identity } from '../crypto/index.ts';
-import { bytesToHex, err, isHeaderId, isPeerId, isTaskId, ok } from '../lib/index.ts';
+import type { AffinePoints, Identity } from '../crypto/index.ts';
+import {
+  at,
+  bytesToHex,
+  equalBytes,
+  err,
+  isHeaderId,
+  isPeerId,
+  isTaskId,
+  ok,
+} from '../lib/index.ts';
 import type { HeaderId, PeerId, Result, TaskId } from '../lib/index.ts';
 import { chunkCount, scalarCounts } from './lanes.ts';
+import { openingFactors, openingPoint, type OpeningClaim } from './opening.ts';
+import { dot } from './polynomial.ts';
 
 const byteArray = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
 const bytesOf = (length: number) => v.pipe(byteArray, v.length(length));
@@ -19,33 +36,47 @@ const count = (low: number, high: number) =>
 /** bytes of lanes a batch may have: 16 Mi float32 parameters. */
 export const maxBatchBytes = 67_108_864;
 
+/** columns of one header; what 16 Mi parameters take at n = 4096 is 273, as a model 546. */
+export const maxColumns = 1024;
+
+const columnSchema = v.strictObject({
+  /** d_j: SHA-256 of the payload. */
+  digest: bytesOf(32),
+  /** C_j, uncompressed: a header has many, and decompressing one costs as much as checking it. */
+  commitment: bytesOf(pointBytes.g1Uncompressed),
+});
+
+const openingSchema = v.strictObject({
+  /** y_j = P_j(z), one per column. */
+  values: v.pipe(v.array(bytesOf(scalarBytes)), v.minLength(1), v.maxLength(maxColumns)),
+  /** π, one for all columns; uncompressed, so that it is decoded along with the commitments. */
+  proof: bytesOf(pointBytes.g1Uncompressed),
+});
+
 /**
- * What an author says of a batch, and signs. Columns carry the SHA-256 of their payload; the
- * commitment of each column, the one opening of all and C_time have their places and are null
- * until a task has a CRS.
+ * What an author says of a batch, and signs (VDS.md, "Header and its one opening"). Every column
+ * carries the digest of its payload and the commitment to it; one opening ties both together.
  */
 export const headerSchema = v.pipe(
   v.strictObject({
     type: v.literal('header'),
-    version: v.literal(1),
-    suite: v.literal('sha256'),
+    version: v.literal(2),
+    suite: v.literal('bls12-381'),
     task: v.pipe(v.string(), v.guard(isTaskId, 'not a task id')),
     round: count(0, 0xffffffff),
-    kind: v.picklist(['model', 'update', 'sum']),
+    kind: v.picklist(['model', 'update', 'sum', 'file']),
     author: v.pipe(v.string(), v.guard(isPeerId, 'not a peer id')),
     /** n: scalars per chunk. */
     scalars: v.picklist(scalarCounts),
     lanes: v.picklist(['update', 'sum', 'bytes']),
     /** bytes of lanes in all chunks, without the blinding. */
     byteLength: count(1, maxBatchBytes),
-    crs: v.null(),
-    columns: v.pipe(
-      v.array(v.strictObject({ digest: bytesOf(32), commitment: v.null() })),
-      v.minLength(1),
-      v.maxLength(4096),
-    ),
-    opening: v.null(),
-    time: v.null(),
+    /** SHA-256 of the CRS. */
+    crs: bytesOf(32),
+    columns: v.pipe(v.array(columnSchema), v.minLength(1), v.maxLength(maxColumns)),
+    opening: openingSchema,
+    /** C_time, uncompressed: updates carry it, what everybody can compute does not. */
+    time: v.nullable(bytesOf(pointBytes.g2Uncompressed)),
     /** The batch that this one takes the place of. */
     replaces: v.nullable(v.pipe(v.string(), v.guard(isHeaderId, 'not a header id'))),
   }),
@@ -54,8 +85,27 @@ export const headerSchema = v.pipe(
       header.columns.length === chunkCount(header.byteLength, header.scalars, header.lanes),
     'the number of columns does not fit the byte length',
   ),
+  v.check(
+    (header) => header.opening.values.length === header.columns.length,
+    'the opening does not have one value per column',
+  ),
+  v.check(
+    (header) => (header.kind === 'update') === (header.time !== null),
+    'an update has a time commitment, and nothing else has',
+  ),
 );
 export type Header = v.InferOutput<typeof headerSchema>;
+
+/** What z is drawn from: the canonical header without y and π. */
+export function unopenedBytes(header: Omit<Header, 'opening'>): Uint8Array {
+  const { type, version, suite, task, round, kind, author, scalars } = header;
+  const { lanes, byteLength, crs, columns, time, replaces } = header;
+  return encodeCanonical({
+    ...{ type, version, suite, task, round, kind, author, scalars },
+    ...{ lanes, byteLength, crs, columns, time, replaces },
+    opening: null,
+  });
+}
 
 /** A header as it travels: canonical bytes, the author's signature, the Data Owner's admission. */
 export const signedHeaderSchema = v.strictObject({
@@ -67,7 +117,7 @@ export const signedHeaderSchema = v.strictObject({
 });
 export type SignedHeader = v.InferOutput<typeof signedHeaderSchema>;
 
-/** A header that was decoded and whose signatures hold. */
+/** A header that was decoded, whose signatures hold and, from a {@link Verifier}, its opening. */
 export interface VerifiedHeader extends Header {
   readonly id: HeaderId;
   readonly signed: SignedHeader;
@@ -101,15 +151,19 @@ export function admitHeader(signed: SignedHeader, owner: Identity): SignedHeader
 export interface HeaderExpectations {
   readonly task: TaskId;
   readonly ownerKey: PeerId;
+  /** Digest of the pinned CRS. */
+  readonly crs: Uint8Array;
+  /** n of the pinned CRS. */
+  readonly scalars: number;
   /** Whether the Data Owner must have admitted it; false only where the Data Owner itself asks. */
   readonly admitted: boolean;
 }
 
 /**
- * Decodes a header strictly and checks task, author's signature and admission. The error names
- * the check that failed.
+ * Decodes a header strictly and checks task, CRS, author's signature and admission. Its opening
+ * is not looked at. The error names the check that failed.
  */
-export function verifyHeader(
+export function verifySignatures(
   signed: SignedHeader,
   expected: HeaderExpectations,
 ): Result<VerifiedHeader> {
@@ -117,6 +171,9 @@ export function verifyHeader(
   if (!decoded.ok) return decoded;
   const header = decoded.value;
   if (header.task !== expected.task) return err('header of another task');
+  if (!equalBytes(header.crs, expected.crs) || header.scalars !== expected.scalars) {
+    return err('header with another CRS than the task pins');
+  }
   if (header.kind === 'model' && header.author !== expected.ownerKey) {
     return err('header of a model that is not by the Data Owner');
   }
@@ -131,4 +188,59 @@ export function verifyHeader(
     }
   }
   return ok({ ...header, id: headerId(signed.header), signed });
+}
+
+/**
+ * Decodes the points and scalars of headers strictly; what their openings claim (VDS.md). The
+ * claims themselves are still to be checked. All headers at once: their points share the
+ * inversions of the subgroup test.
+ */
+export function openingClaims(headers: readonly Header[]): Result<OpeningClaim>[] {
+  const decoded = decodePoints(headers);
+  if (decoded.ok) {
+    return headers.map((header, k) => claimOf(header, at(decoded.value, k)));
+  }
+  // One of them is bad: each by itself, to name it.
+  return headers.map((header) => {
+    const own = decodePoints([header]);
+    return own.ok ? claimOf(header, at(own.value, 0)) : own;
+  });
+}
+
+/** C_1, C_2, … and π of each header. */
+function decodePoints(headers: readonly Header[]): Result<AffinePoints[]> {
+  const commitments = headers.flatMap(({ columns }) => columns.map((each) => each.commitment));
+  const all = decodeUncompressedG1s(commitments);
+  if (!all.ok) return err(`header commitments: ${all.error}`);
+  // The identity is the proof of constants: a chunk may hold nothing but zeros.
+  const proofs = decodeUncompressedG1s(headers.map(({ opening }) => opening.proof), 'identity allowed'); // prettier-ignore
+  if (!proofs.ok) return err(`header opening: proof: ${proofs.error}`);
+  let from = 0;
+  return ok(
+    headers.map(({ columns }, k) => {
+      const end = from + columns.length;
+      const xs = [...all.value.xs.slice(from, end), at(proofs.value.xs, k)];
+      const ys = [...all.value.ys.slice(from, end), at(proofs.value.ys, k)];
+      from = end;
+      return { xs, ys };
+    }),
+  );
+}
+
+function claimOf(header: Header, points: AffinePoints): Result<OpeningClaim> {
+  const values: bigint[] = [];
+  for (const [index, encoded] of header.opening.values.entries()) {
+    const value = decodeScalar(encoded);
+    if (!value.ok) return err(`header opening: value ${index}: ${value.error}`);
+    values.push(value.value);
+  }
+  if (header.time !== null) {
+    const time = decodeUncompressedG2(header.time);
+    if (!time.ok) return err(`header time: ${time.error}`);
+  }
+  const proof = pointAt(points, header.columns.length);
+  const commitments = { xs: points.xs.slice(0, -1), ys: points.ys.slice(0, -1) };
+  const point = openingPoint(unopenedBytes(header));
+  const factors = openingFactors(point, values);
+  return ok({ commitments, factors, point, value: dot(values, factors), proof });
 }

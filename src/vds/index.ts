@@ -1,11 +1,26 @@
-export { chunkBytes, cutBatch, cutPayloads, joinLanes, verifyChunk } from './batch.ts';
+export { auditAnswerSchema, auditRequestSchema } from './audit.ts';
+export {
+  chunkBytes,
+  cutPayloads,
+  drawBlindings,
+  joinLanes,
+  sealAtOnce,
+  sealPayloads,
+  type Sealing,
+  verifyChunk,
+} from './batch.ts';
+export { MemoryChunkStore, type ChunkStore } from './chunk-store.ts';
+export { CommitmentKey } from './commitment.ts';
+export { Crs, type OnProgress } from './crs.ts';
+export { DataOwner, type GlobalKey } from './data-owner.ts';
 export {
   admitHeader,
   decodeHeader,
   headerId,
+  maxColumns,
   signedHeaderSchema,
   signHeader,
-  verifyHeader,
+  type Header,
   type SignedHeader,
   type VerifiedHeader,
 } from './header.ts';
@@ -17,3 +32,8 @@ export {
   scalarCounts,
   type ScalarCount,
 } from './lanes.ts';
+export { maxAskedColumns, queryAnswerSchema, queryRequestSchema } from './query.ts';
+export { stateUpdateSchema, type StateUpdate } from './state.ts';
+export { StorageServer } from './storage-server.ts';
+export { sumBlindings, type Summand } from './sum.ts';
+export { Verifier, witnessSchema, type Witness } from './verifier.ts';

@@ -1,14 +1,15 @@
 /**
- * How a chunk's payload carries values (VDS.md, "Chunks as scalars"): `γ (32 bytes) ‖ lanes`,
- * `perScalar` lanes to a scalar, n scalars to a chunk.
+ * How a chunk's payload carries values (VDS.md, "Chunks as scalars"): `γ (32 bytes) ‖ lanes`, n
+ * scalars to a chunk. A scalar takes `bytesPerScalar` bytes of lanes, `byteStride` bytes apart, in
+ * little-endian order.
  */
 export const laneFormats = {
-  /** One byte per parameter: a quantised update. */
-  update: { laneBytes: 1, perScalar: 15 },
-  /** Two bytes per parameter: a weighted sum of updates. */
-  sum: { laneBytes: 2, perScalar: 15 },
-  /** Any bytes: a model. */
-  bytes: { laneBytes: 1, perScalar: 30 },
+  /** One byte per parameter, room for 16 bits: quantised updates, whose commitments add up. */
+  update: { bytesPerScalar: 15, byteStride: 2 },
+  /** Two bytes per parameter: a weighted sum of updates, lane by lane. */
+  sum: { bytesPerScalar: 30, byteStride: 1 },
+  /** Any bytes: a model, a file. */
+  bytes: { bytesPerScalar: 30, byteStride: 1 },
 } as const;
 
 export type LaneFormat = keyof typeof laneFormats;
@@ -22,8 +23,7 @@ export type ScalarCount = (typeof scalarCounts)[number];
 
 /** bytes of lanes in a full chunk. */
 export function chunkLaneBytes(scalars: number, format: LaneFormat): number {
-  const { laneBytes, perScalar } = laneFormats[format];
-  return scalars * perScalar * laneBytes;
+  return scalars * laneFormats[format].bytesPerScalar;
 }
 
 /** Chunks that `byteLength` bytes of lanes take; at least one. */

@@ -1,14 +1,17 @@
 import * as v from 'valibot';
-import { decodeCanonical, encodeCanonical, sign, verifySignature } from '../crypto/index.ts';
-import type { Identity, SignatureUse } from '../crypto/index.ts';
 import { err, ok, type PeerId, type Result } from '../lib/index.ts';
-import { bytesUpTo, signature } from './fields.ts';
-import { limits } from './limits.ts';
+import { decodeCanonical, encodeCanonical } from './cbor.ts';
+import { sign, verifySignature, type Identity, type SignatureUse } from './ed25519.ts';
+
+const byteArray = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
+
+/** bytes; no signed statement is larger: a frame of the coordinator holds it. */
+const maxSignedBytes = 1_048_576;
 
 /** Canonical bytes with a signature over them. */
 export const signedSchema = v.strictObject({
-  bytes: bytesUpTo(limits.serverFrameBytes),
-  signature,
+  bytes: v.pipe(byteArray, v.maxLength(maxSignedBytes)),
+  signature: v.pipe(byteArray, v.length(64)),
 });
 export type Signed = v.InferOutput<typeof signedSchema>;
 

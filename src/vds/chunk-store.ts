@@ -9,9 +9,11 @@ export interface ChunkStore {
   held(header: HeaderId): Promise<number[]>;
   /** Drops every batch but these. */
   keep(headers: readonly HeaderId[]): Promise<void>;
+  /** Drops these. */
+  drop(headers: readonly HeaderId[]): Promise<void>;
 }
 
-/** Keeps chunks in memory: for private windows, and where IndexedDB fails. */
+/** Keeps chunks in memory: for private windows, where IndexedDB fails, and on servers. */
 export class MemoryChunkStore implements ChunkStore {
   readonly #batches = new Map<HeaderId, Map<number, Uint8Array<ArrayBuffer>>>();
 
@@ -33,6 +35,11 @@ export class MemoryChunkStore implements ChunkStore {
     for (const header of this.#batches.keys()) {
       if (!headers.includes(header)) this.#batches.delete(header);
     }
+    return Promise.resolve();
+  }
+
+  drop(headers: readonly HeaderId[]): Promise<void> {
+    for (const header of headers) this.#batches.delete(header);
     return Promise.resolve();
   }
 }

@@ -1,0 +1,329 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeCanonical, encodeCanonical, identityOf, sha256 } from '../src/crypto/index.ts';
+import { at, bytesToHex, float32ToBytes, hexToBytes, type HeaderId } from '../src/lib/index.ts';
+import { ownerApi, type OwnerApi } from '../src/protocol/index.ts';
+import { cutPayloads, headerId, MemoryChunkStore, signedHeaderSchema, StorageServer, Verifier, type SignedHeader, type StateUpdate, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { readConfig } from './config.ts';
+import { digitsTask, type TaskSettings } from './default-task.ts';
+import { ScriptedRound } from './scripted-round.ts';
+import { ScriptedTab } from './scripted-tab.ts';
+import { startCoordinator, type Coordinator } from './server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'murmuration-api-'));
+const config = {
+  ...readConfig({ PORT: '0', MURMURATION_LOG_LEVEL: 'silent', MURMURATION_ROUNDS: '9' }),
+  dataFolder: join(folder, 'data'),
+};
+const settings: TaskSettings = { ...digitsTask(config), model: { kind: 'mlp', hidden: [] } };
+const unknown = '00'.repeat(32);
+
+describe('the Data Owner’s API', () => {
+  let coordinator: Coordinator;
+  let scripted: ScriptedRound;
+  let tabs: ScriptedTab[];
+  let token: string;
+
+  beforeAll(async () => {
+    mkdirSync(join(folder, 'app'));
+    writeFileSync(join(folder, 'app', 'index.html'), '');
+    await start();
+  }, 60_000);
+  afterAll(async () => {
+    await coordinator.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  async function start() {
+    coordinator = await startCoordinator(config, { folder: join(folder, 'app'), task: settings });
+    token = readFileSync(join(config.dataFolder, 'owner.token'), 'utf8');
+    scripted = await ScriptedRound.with(coordinator);
+    const one = await ScriptedTab.join(coordinator.url);
+    const other = await ScriptedTab.join(coordinator.url);
+    tabs = [one.tab, other.tab];
+  }
+
+  /** Calls the API with the token; JSON unless the body is bytes. */
+  async function call(method: 'GET' | 'POST', path: string, body?: unknown, bearer = token) {
+    const binary = body instanceof Uint8Array;
+    const type = binary ? 'application/octet-stream' : 'application/json';
+    const response = await fetch(`${coordinator.url}api/tasks/${coordinator.room.id}/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${bearer}`,
+        ...(body === undefined ? {} : { 'content-type': type }),
+      },
+      ...(body === undefined ? {} : { body: binary ? Buffer.from(body) : JSON.stringify(body) }),
+    });
+    return { status: response.status, json: (await response.json()) as unknown };
+  }
+
+  /** As {@link call}, of which something comes back. */
+  async function ok<K extends keyof typeof ownerApi>(
+    kind: K,
+    ...request: Parameters<typeof call>
+  ): Promise<OwnerApi<K>> {
+    const { status, json } = await call(...request);
+    expect([json, status < 300]).toEqual([json, true]);
+    return v.parse(ownerApi[kind], json);
+  }
+
+  async function refused(...request: Parameters<typeof call>): Promise<[number, string]> {
+    const { status, json } = await call(...request);
+    return [status, v.parse(ownerApi.error, json).error];
+  }
+
+  /** What the API says of the state, as the signed thing that it is. */
+  function updateOf({ state, signature, revoked, keys }: OwnerApi<'state'>): StateUpdate {
+    const bytes = new Uint8Array(Buffer.from(state, 'base64'));
+    return {
+      state: { bytes, signature: hexToBytes(signature) },
+      revoked: revoked as HeaderId[],
+      keys: keys.map(hexToBytes),
+    };
+  }
+
+  const now = () => Math.floor(Date.now() / 1000);
+  const stateChecked = (body: OwnerApi<'state'>) =>
+    scripted.verifier.checkUpdate(updateOf(body), now());
+
+  test('keeps its token where only its owner reads it', () => {
+    expect(statSync(join(config.dataFolder, 'owner.token')).mode & 0o777).toBe(0o600);
+    expect(token).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('gives everybody CRS, keys and state, which fit together', async () => {
+    const key = await ok('globalKey', 'GET', 'global-key', undefined, 'none');
+    const { description, id } = coordinator.room;
+    expect(key).toMatchObject({ task: id, ownerKey: description.ownerKey, epoch: 0 });
+    expect(key.crs).toBe(bytesToHex(scripted.verifier.crs.digest));
+    expect(key.crs).toBe(bytesToHex(description.crs));
+    const state = await ok('state', 'GET', 'state', undefined, 'none');
+    const checked = stateChecked(state);
+    expect(checked).toMatchObject({ ok: true, value: { epoch: 0 } });
+    if (checked.ok) expect(bytesToHex(checked.value.accumulatorKey)).toBe(key.accumulatorKey);
+  });
+
+  test.each([
+    ['GET', 'batches'],
+    ['POST', 'files'],
+    ['POST', 'admissions'],
+    ['POST', `batches/${unknown}/revoke`],
+    ['POST', `batches/${unknown}/replace`],
+    ['POST', `batches/${unknown}/audits`],
+    ['POST', `batches/${unknown}/queries`],
+  ] as const)('%s %s takes the token', async (method, path) => {
+    for (const wrong of ['', token.slice(1), `${token}0`, 'undefined']) {
+      const [status, error] = await refused(method, path, undefined, wrong);
+      expect([status, error]).toEqual([401, expect.stringContaining('Data Owner’s token')]);
+    }
+  });
+
+  test.each([
+    ['POST', `batches/${unknown}/revoke`, undefined, 409, 'no such batch was admitted'],
+    ['POST', `batches/${unknown}/audits`, { holder: unknown }, 404, 'no such batch was admitted'],
+    ['POST', `batches/${unknown}/audits`, { holder: 'me' }, 400, 'must be 64 lower-case hex'],
+    ['POST', `batches/${unknown}/audits`, { holder: unknown, by: 1 }, 400, 'by'],
+    ['POST', 'batches/no-header/revoke', undefined, 400, 'must be 64 lower-case hex'],
+    ['GET', 'batches?limit=-1', undefined, 400, 'querystring'],
+    ['POST', 'admissions', { signed: 'AAAA' }, 400, 'not a signed header'],
+    ['POST', 'admissions', { signed: '%' }, 400, 'must be base64'],
+    ['POST', 'files', { round: 1 }, 400, 'application/octet-stream'],
+    ['POST', 'files', new Uint8Array(), 400, 'application/octet-stream'],
+    ['POST', `batches/${unknown}/replace`, { round: -1 }, 400, 'round'],
+    ['POST', `batches/${unknown}/replace`, { round: 77 }, 404, 'no model of that round'],
+  ] as const)('%s %s with %j is refused clearly', async (method, path, body, status, part) => {
+    expect(await refused(method, path, body)).toEqual([status, expect.stringContaining(part)]);
+  });
+
+  test('another task is not there', async () => {
+    const response = await fetch(`${coordinator.url}api/tasks/${'0'.repeat(32)}/state`);
+    expect(response.status).toBe(404);
+  });
+
+  test('describes itself', async () => {
+    const response = await fetch(`${coordinator.url}api/openapi.json`);
+    const description = (await response.json()) as { paths: Record<string, Record<string, { security?: unknown; responses: object }>> }; // prettier-ignore
+    const routes = Object.entries(description.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path.replace('/api/tasks/{task}', '')}`),
+    );
+    expect(routes.sort()).toEqual([
+      'get /batches',
+      'get /batches/{header}/chunks/{index}',
+      'get /crs',
+      'get /global-key',
+      'get /state',
+      'post /admissions',
+      'post /batches/{header}/audits',
+      'post /batches/{header}/queries',
+      'post /batches/{header}/replace',
+      'post /batches/{header}/revoke',
+      'post /files',
+    ]);
+    const owned = Object.values(description.paths)
+      .flatMap((methods) => Object.values(methods))
+      .filter(({ security }) => security);
+    expect(owned.length).toBe(7);
+  });
+
+  test('commits to a file that everybody can verify and fetch; then revokes it', async () => {
+    const bytes = new Uint8Array(20_000).map((_, i) => i % 251);
+    const made = await ok('admitted', 'POST', 'files', bytes);
+    const header = headerOf(made);
+    expect(header).toMatchObject({ id: made.header, kind: 'file', byteLength: bytes.length });
+    expect(await scripted.download(header)).toEqual(bytes);
+
+    const state = await ok('state', 'POST', `batches/${header.id}/revoke`);
+    expect(state).toMatchObject({ epoch: 1, revoked: [header.id] });
+    for (const tab of tabs) expect(await tab.next('state')).toMatchObject({ update: { revoked: [header.id] } }); // prettier-ignore
+    expect(scripted.verifier.updateState(updateOf(state), now()).ok).toBe(true);
+    expect(scripted.verifier.verifyHeader(header.signed, 'admitted')).toEqual({
+      ok: false,
+      error: 'header is revoked by the Data Owner',
+    });
+    await expect(scripted.download(header)).rejects.toThrow();
+    expect(await refused('POST', `batches/${header.id}/revoke`)).toEqual([409, 'the batch is revoked already']); // prettier-ignore
+    const { batches } = await ok('batches', 'GET', 'batches?limit=200');
+    expect(batches.find((each) => each.header === header.id)?.revokedIn).toBe(1);
+  });
+
+  test('replaces a file', async () => {
+    const old = await ok('admitted', 'POST', 'files', new Uint8Array(100));
+    const state = await ok('state', 'POST', `batches/${old.header}/replace`, new Uint8Array(7));
+    expect(state.revoked.at(-1)).toBe(old.header);
+    const { batches } = await ok('batches', 'GET', 'batches?limit=1');
+    const signed = await coordinator.room.desk.header(at(batches, 0).header as HeaderId);
+    const header = scripted.verified(signed as SignedHeader);
+    expect(header.replaces).toBe(old.header);
+    expect(await scripted.download(header)).toEqual(new Uint8Array(7));
+  });
+
+  test('admits a file of another author, and what was altered not', async () => {
+    const author = identityOf(sha256(new Uint8Array([1])));
+    const bytes = new Uint8Array(5000).fill(3);
+    const sealed = await scripted.sealFile(bytes, author);
+    const encoded = (signed: SignedHeader) => ({
+      signed: Buffer.from(encodeCanonical(signed)).toString('base64'),
+    });
+    const admitted = await ok('admitted', 'POST', 'admissions', encoded(sealed));
+    expect(headerOf(admitted).author).toBe(author.id);
+    const signature = sealed.signature.map((byte, i) => (i === 9 ? byte ^ 1 : byte));
+    const forged = encoded({ ...sealed, signature });
+    expect(await refused('POST', 'admissions', forged)).toEqual([409, "header signature is not the author's"]); // prettier-ignore
+  });
+
+  test('asks a member for proofs, and judges its answers', async () => {
+    const tab = at(tabs, 0);
+    const header = scripted.verified(coordinator.room.desk.model.header);
+    const payloads = cutPayloads(float32ToBytes(coordinator.room.parameters), 256, 'bytes', null);
+    const holder = await holderOf(header, payloads);
+    const audit = ok('verdict', 'POST', `batches/${header.id}/audits`, { holder: tab.identity.id });
+    const asked = await tab.next('ask');
+    if (asked.question.kind !== 'audit') throw new Error('not an audit');
+    expect(asked.question.request.columns).toEqual(header.columns.map((_, column) => column));
+    const answered = await holder.answerAudit(header, asked.question.request);
+    if (!answered.ok) throw new Error(answered.error);
+    tab.send({ type: 'answer', id: asked.id, answer: { kind: 'audit', ...answered.value } });
+    expect(await audit).toMatchObject({ holds: true, reason: null });
+
+    const about = { holder: tab.identity.id, columns: [0, 2], weights: [{ index: 1, weight: '1' }, { index: 256, weight: '5' }] }; // prettier-ignore
+    for (const tamper of [false, true]) {
+      const query = ok('verdict', 'POST', `batches/${header.id}/queries`, about);
+      const { id, question } = await tab.next('ask');
+      if (question.kind !== 'query') throw new Error('not a query');
+      const answer = await holder.answerQuery(header, question.request);
+      if (!answer.ok) throw new Error(answer.error);
+      const values = answer.value.values.map((value, i) => (tamper && i === 1 ? value.map((byte, k) => (k === 31 ? byte ^ 1 : byte)) : value)); // prettier-ignore
+      tab.send({ type: 'answer', id, answer: { kind: 'query', ...answer.value, values } });
+      const verdict = await query;
+      expect(verdict.holds).toBe(!tamper);
+      if (tamper) expect(verdict.reason).toMatch(/^query: /);
+      else expect(BigInt(`0x${at(verdict.values, 0)}`)).toBe(plainQuery(at(payloads, 0)));
+    }
+  });
+
+  test('an answer that does not come, or not from the one asked, is no proof', async () => {
+    const [tab, other] = [at(tabs, 0), at(tabs, 1)];
+    const { id: header } = scripted.verified(coordinator.room.desk.model.header);
+    const asked = { holder: tab.identity.id };
+    const verdict = ok('verdict', 'POST', `batches/${header}/audits`, asked);
+    const { id } = await tab.next('ask');
+    const refusal = { kind: 'refused', reason: 'not mine' } as const;
+    other.send({ type: 'answer', id, answer: refusal });
+    await other.settled();
+    tab.send({ type: 'answer', id, answer: { kind: 'refused', reason: 'not held' } });
+    expect(await verdict).toMatchObject({ holds: false, reason: 'refused: not held' });
+    const absent = await ok('verdict', 'POST', `batches/${header}/audits`, { holder: unknown });
+    expect(absent).toMatchObject({ holds: false, reason: 'the member is not connected' });
+  });
+
+  test('revokes an update, rolls the model back, and a restart remembers both', async () => {
+    for (const tab of tabs) tab.send({ type: 'ready', samples: 100 });
+    const first = await scripted.run(tabs);
+    const initial = await coordinator.room.desk.modelBytes(0);
+    const { batches } = await ok('batches', 'GET', 'batches?limit=200');
+    const update = batches.find(({ kind }) => kind === 'update');
+    if (update === undefined) throw new Error('no update was kept');
+    expect(batches.filter(({ kind }) => kind === 'sum').length).toBe(1);
+    await ok('state', 'POST', `batches/${update.header}/revoke`);
+    expect((await refused('POST', `batches/${first.id}/revoke`))[1]).toContain('replace it instead'); // prettier-ignore
+    expect((await refused('POST', `batches/${update.header}/replace`, { round: 0 }))[1]).toContain('a member made it'); // prettier-ignore
+
+    const wrong = new Uint8Array(initial?.length ?? 0);
+    wrong.set([0, 0, 0xc0, 0x7f]); // NaN
+    expect((await refused('POST', `batches/${first.id}/replace`, wrong))[1]).toContain('not finite'); // prettier-ignore
+    expect((await refused('POST', `batches/${first.id}/replace`, wrong.subarray(4)))[1]).toContain('float32'); // prettier-ignore
+
+    const state = await ok('state', 'POST', `batches/${first.id}/replace`, { round: 0 });
+    expect(state.revoked.slice(-2)).toEqual([update.header, first.id]);
+    expect(scripted.verifier.updateState(updateOf(state), now()).ok).toBe(true);
+    for (const tab of tabs) {
+      const model = scripted.verified((await tab.next('replaced')).model);
+      expect(model).toMatchObject({ kind: 'model', round: 1, replaces: first.id });
+      expect(float32ToBytes(await scripted.downloadModel(model))).toEqual(initial);
+    }
+    expect(float32ToBytes(coordinator.room.parameters)).toEqual(initial);
+
+    const { epoch } = coordinator.room;
+    await coordinator.close();
+    await start();
+    expect(coordinator.room.epoch).toBe(epoch);
+    const after = await ok('state', 'GET', 'state');
+    expect(after.revoked).toEqual(state.revoked);
+    expect(float32ToBytes(coordinator.room.parameters)).toEqual(initial);
+    expect((await refused('POST', `batches/${update.header}/revoke`))[1]).toContain('already');
+  }, 60_000);
+
+  function headerOf({ header, signed }: OwnerApi<'admitted'>): VerifiedHeader {
+    const value = decodeCanonical(new Uint8Array(Buffer.from(signed, 'base64')));
+    const decoded = v.parse(signedHeaderSchema, value.ok ? value.value : null);
+    expect(headerId(decoded.header)).toBe(header);
+    return scripted.verified(decoded);
+  }
+
+  /** Somebody who holds these chunks. */
+  async function holderOf(header: VerifiedHeader, payloads: Uint8Array<ArrayBuffer>[]) {
+    const { id: task, description } = coordinator.room;
+    const random = { uint32: () => Math.floor(Math.random() * 2 ** 32) };
+    const about = { crs: scripted.verifier.crs, task, ownerKey: description.ownerKey, random };
+    const server = new StorageServer(new Verifier(about), new MemoryChunkStore(), random);
+    const state = updateOf(await ok('state', 'GET', 'state'));
+    expect(server.takeState(state, now()).ok).toBe(true);
+    for (const [index, payload] of payloads.entries()) {
+      expect((await server.put(header, index, payload.slice())).ok).toBe(true);
+    }
+    return server;
+  }
+});
+
+/** m_1 + 5·m_256 of a payload, by hand: scalars of 30 bytes, little-endian, after γ. */
+function plainQuery(payload: Uint8Array): bigint {
+  const scalar = (index: number) => {
+    const bytes = payload.slice(32 + 30 * (index - 1), 32 + 30 * index);
+    return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  };
+  return scalar(1) + 5n * scalar(256);
+}

@@ -1,0 +1,307 @@
+import swagger from '@fastify/swagger';
+import { toJsonSchema } from '@valibot/to-json-schema';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteShorthandOptions } from 'fastify'; // prettier-ignore
+import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import * as v from 'valibot';
+import { decodeCanonical, encodeCanonical, encodeScalar } from '../src/crypto/index.ts';
+import { bytesToHex, ownBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
+import { limits, ownerApi, type OwnerApi, type Question } from '../src/protocol/index.ts';
+import { decodeHeader, headerId, signedHeaderSchema, type Crs, type SignedHeader, type StateUpdate } from '../src/vds/index.ts'; // prettier-ignore
+import { maxFileBytes } from './owner-desk.ts';
+import type { TaskRoom } from './task-room.ts';
+import type { Traffic } from './traffic.ts';
+
+const asBytes = 'application/octet-stream';
+
+export interface OwnerApiOptions {
+  readonly room: TaskRoom;
+  readonly crs: Crs;
+  readonly traffic: Traffic;
+  /** Who has it may revoke and replace. */
+  readonly token: string;
+}
+
+/** Something that the caller can put right. */
+class ApiError extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
+}
+
+/**
+ * The HTTP API of a task's Data Owner: what everybody may read, and what takes its token. It is
+ * described, from the schemas that check it, at /api/openapi.json.
+ */
+export async function addOwnerApi(
+  server: FastifyInstance,
+  options: OwnerApiOptions,
+): Promise<void> {
+  const { room, crs, traffic } = options;
+  server.setValidatorCompiler<v.GenericSchema>(({ schema, httpPart }) => (input) => {
+    const parsed = v.safeParse(schema, input);
+    if (parsed.success) return { value: parsed.output };
+    return { error: new ApiError(400, `${httpPart ?? 'request'}: ${v.summarize(parsed.issues)}`) };
+  });
+  server.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  server.addContentTypeParser(asBytes, { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+  server.setErrorHandler<Error & { statusCode?: number }>((thrown, request, reply) => {
+    const status = thrown.statusCode ?? 500;
+    if (status >= 500) request.log.error(thrown);
+    const error = status >= 500 ? 'the server failed; its log says why' : thrown.message;
+    return reply.code(status).send({ error });
+  });
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.0.3',
+      info: { title: 'Data Owner of a Murmuration task', version: '1' },
+      components: { securitySchemes: { owner: { type: 'http', scheme: 'bearer' } } },
+    },
+    transform: ({ schema, url }) => ({ schema: describe(schema), url }),
+  });
+
+  const isOwner = ownerCheck(options.token);
+  /** Readable by everybody. */
+  const open = (summary: string, schema: FastifySchema, max = 120): RouteShorthandOptions => ({
+    config: { rateLimit: { max, timeWindow: 60_000 } },
+    schema: { summary, ...schema },
+    preHandler: isOfTask(room),
+  });
+  /** For the Data Owner. */
+  const owned = (summary: string, schema: FastifySchema, max = 120): RouteShorthandOptions => ({
+    ...open(summary, { security: [{ owner: [] }], ...schema }, max),
+    onRequest: isOwner,
+  });
+  const { task: params, batch } = ownerApi;
+  const base = '/api/tasks/:task';
+
+  server.get('/api/openapi.json', { schema: { hide: true } }, () => server.swagger());
+
+  server.get(
+    `${base}/global-key`,
+    open('The Data Owner’s public keys', { params, response: { 200: ownerApi.globalKey } }),
+    async (): Promise<OwnerApi<'globalKey'>> => {
+      const key = await room.desk.globalKey();
+      return {
+        task: key.task,
+        name: room.description.name,
+        ownerKey: key.ownerKey,
+        scalars: key.scalars,
+        crs: bytesToHex(key.crs),
+        accumulatorKey: bytesToHex(key.accumulatorKey),
+        epoch: room.epoch,
+      };
+    },
+  );
+  server.get(
+    `${base}/crs`,
+    open('The common reference string, a file', { params, produces: [asBytes] }),
+    (_request, reply) => {
+      traffic.out(crs.file.length);
+      void reply.header('cache-control', 'public, max-age=31536000, immutable');
+      return reply.type(asBytes).send(Buffer.from(crs.file));
+    },
+  );
+  server.get(
+    `${base}/state`,
+    open('What is revoked, signed', { params, response: { 200: ownerApi.state } }),
+    async () => stateBody(await room.desk.state()),
+  );
+  server.get<{ Params: OwnerApi<'chunk'> }>(
+    `${base}/batches/:header/chunks/:index`,
+    open('A chunk of a newest model or a file', { params: ownerApi.chunk, produces: [asBytes] }, 12_000), // prettier-ignore
+    async ({ params: { header, index } }, reply) => {
+      const chunk = await room.chunk(header as HeaderId, Number(index));
+      if (chunk === null) throw new ApiError(404, 'no such chunk: only the newest models and files are seeded'); // prettier-ignore
+      traffic.out(chunk.length);
+      return reply.type(asBytes).send(Buffer.from(chunk));
+    },
+  );
+
+  server.get<{ Querystring: OwnerApi<'page'> }>(
+    `${base}/batches`,
+    owned('Admitted batches, newest first', { params, querystring: ownerApi.page, response: { 200: ownerApi.batches } }), // prettier-ignore
+    async ({ query: { limit = '50', offset = '0' } }): Promise<OwnerApi<'batches'>> => {
+      const page = { limit: Math.min(200, Number(limit)), offset: Number(offset) };
+      const batches = await room.desk.batches(page);
+      return {
+        batches: batches.map((each) => ({ ...each, admittedAt: each.admittedAt.toISOString() })),
+      };
+    },
+  );
+  server.post<{ Body: Buffer }>(
+    `${base}/files`,
+    {
+      ...owned('Commits to a file and admits it', { params, consumes: [asBytes], response: { 201: ownerApi.admitted } }, 30), // prettier-ignore
+      bodyLimit: maxFileBytes,
+    },
+    async ({ body }, reply) => {
+      if (!Buffer.isBuffer(body) || body.length === 0) throw new ApiError(400, `send the file’s bytes as ${asBytes}`); // prettier-ignore
+      const made = await room.desk.createFile(new Uint8Array(body));
+      if (!made.ok) throw new ApiError(409, made.error);
+      return reply.code(201).send(admittedBody(made.value));
+    },
+  );
+  server.post<{ Body: OwnerApi<'admission'> }>(
+    `${base}/admissions`,
+    owned('Verifies and countersigns a header', { params, body: ownerApi.admission, response: { 200: ownerApi.admitted } }), // prettier-ignore
+    async ({ body }) => {
+      const admitted = await room.desk.admit(signedHeaderOf(body.signed));
+      if (!admitted.ok) throw new ApiError(409, admitted.error);
+      return admittedBody(admitted.value.signed);
+    },
+  );
+  server.post<{ Params: OwnerApi<'batch'> }>(
+    `${base}/batches/:header/revoke`,
+    owned('Revokes a batch', { params: batch, response: { 200: ownerApi.state } }),
+    async ({ params: { header } }) => {
+      const revoked = await room.revoke(header as HeaderId);
+      if (!revoked.ok) throw new ApiError(409, revoked.error);
+      return stateBody(revoked.value);
+    },
+  );
+  server.post<{ Params: OwnerApi<'batch'>; Body: unknown }>(
+    `${base}/batches/:header/replace`,
+    {
+      ...owned('Replaces the current model or a file', { params: batch, consumes: [asBytes, 'application/json'], response: { 200: ownerApi.state } }, 30), // prettier-ignore
+      bodyLimit: 4 * room.parameters.length + maxFileBytes,
+    },
+    async ({ params: { header }, body }) => {
+      const replaced = await room.replace(header as HeaderId, await contentOf(room, body));
+      if (!replaced.ok) throw new ApiError(409, replaced.error);
+      return stateBody(replaced.value);
+    },
+  );
+  server.post<{ Params: OwnerApi<'batch'>; Body: OwnerApi<'audit'> }>(
+    `${base}/batches/:header/audits`,
+    owned('Asks a member to prove that it holds a batch', { params: batch, body: ownerApi.audit, response: { 200: ownerApi.verdict } }, 60), // prettier-ignore
+    async ({ params: { header }, body: { holder, columns } }) => {
+      const count = await columnCount(room, header as HeaderId);
+      const asked = columns ?? sample(count, Math.min(count, limits.askedColumns));
+      const request = { nonce: ownBytes(randomBytes(32)), epoch: room.epoch, columns: asked };
+      return ask(room, holder as PeerId, header as HeaderId, { kind: 'audit', request });
+    },
+  );
+  server.post<{ Params: OwnerApi<'batch'>; Body: OwnerApi<'query'> }>(
+    `${base}/batches/:header/queries`,
+    owned('Asks a member for a linear combination of values', { params: batch, body: ownerApi.query, response: { 200: ownerApi.verdict } }, 60), // prettier-ignore
+    async ({ params: { header }, body: { holder, columns, weights } }) => {
+      const entries = weights.map(({ index, weight }) => ({ index, weight: scalarOf(weight) }));
+      const request = { columns, weights: { kind: 'sparse' as const, entries } };
+      return ask(room, holder as PeerId, header as HeaderId, { kind: 'query', request });
+    },
+  );
+}
+
+/** Refuses a request without the token; compares in constant time. */
+function ownerCheck(token: string) {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const expected = digest(`Bearer ${token}`);
+  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+    const given = digest(request.headers.authorization ?? '');
+    if (timingSafeEqual(given, expected)) done();
+    else done(new ApiError(401, 'this takes the Data Owner’s token: Authorization: Bearer …'));
+  };
+}
+
+function isOfTask(room: TaskRoom) {
+  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+    const { task } = request.params as { readonly task: string };
+    done(task === room.id ? undefined : new ApiError(404, 'this server does not have the task'));
+  };
+}
+
+/** Asks a member, and says what its answer proves. */
+async function ask(
+  room: TaskRoom,
+  holder: PeerId,
+  header: HeaderId,
+  question: Question,
+): Promise<OwnerApi<'verdict'>> {
+  const start = performance.now();
+  const answer = await room.ask(holder, header, question);
+  const verdict = answer.ok ? await room.desk.judge(header, question, answer.value) : answer;
+  const ms = Math.round(performance.now() - start);
+  if (!verdict.ok) return { holds: false, reason: verdict.error, values: [], ms };
+  return { holds: true, reason: null, values: [...verdict.value.values], ms };
+}
+
+async function columnCount(room: TaskRoom, id: HeaderId): Promise<number> {
+  const signed = await room.desk.header(id);
+  const header = signed && decodeHeader(signed.header);
+  if (!header?.ok) throw new ApiError(404, 'no such batch was admitted');
+  return header.value.columns.length;
+}
+
+/** So many different columns of the first `count`, in ascending order. */
+function sample(count: number, size: number): number[] {
+  const chosen = new Set<number>();
+  while (chosen.size < size) chosen.add(randomInt(count));
+  return [...chosen].sort((a, b) => a - b);
+}
+
+/** Parameters or a file, as bytes; or those of a round's model. */
+async function contentOf(room: TaskRoom, body: unknown): Promise<Uint8Array> {
+  if (Buffer.isBuffer(body)) return new Uint8Array(body);
+  const parsed = v.safeParse(ownerApi.rollBack, body);
+  if (!parsed.success) {
+    throw new ApiError(400, `send bytes as ${asBytes}, or {"round": …}: ${v.summarize(parsed.issues)}`); // prettier-ignore
+  }
+  const bytes = await room.desk.modelBytes(parsed.output.round);
+  if (bytes === null) throw new ApiError(404, 'there is no model of that round');
+  return bytes;
+}
+
+function scalarOf(decimal: string): Uint8Array {
+  const value = BigInt(decimal);
+  if (value >= 1n << 254n) throw new ApiError(400, 'a weight must be below 2^254');
+  return encodeScalar(value);
+}
+
+/** A header of kind 'file': the others are made in rounds. */
+function signedHeaderOf(encoded: string): SignedHeader {
+  const decoded = decodeCanonical(new Uint8Array(Buffer.from(encoded, 'base64')));
+  const parsed = decoded.ok ? v.safeParse(signedHeaderSchema, decoded.value) : null;
+  if (!parsed?.success) throw new ApiError(400, 'that is not a signed header in canonical CBOR');
+  const header = decodeHeader(parsed.output.header);
+  if (!header.ok) throw new ApiError(400, header.error);
+  if (header.value.kind !== 'file') throw new ApiError(400, 'only headers of kind “file” are admitted here'); // prettier-ignore
+  return parsed.output;
+}
+
+function admittedBody(signed: SignedHeader): OwnerApi<'admitted'> {
+  const encoded = Buffer.from(encodeCanonical(signed)).toString('base64');
+  return { header: headerId(signed.header), signed: encoded };
+}
+
+function stateBody({ state, revoked, keys }: StateUpdate): OwnerApi<'state'> {
+  return {
+    epoch: revoked.length,
+    revoked: [...revoked],
+    state: Buffer.from(state.bytes).toString('base64'),
+    signature: bytesToHex(state.signature),
+    keys: keys.map(bytesToHex),
+  };
+}
+
+/** The schemas of a route, as OpenAPI wants them. */
+function describe(schema: FastifySchema): FastifySchema {
+  const json = (value: unknown) =>
+    toJsonSchema(value as v.GenericSchema, { target: 'openapi-3.0', errorMode: 'ignore' });
+  const { params, querystring, body, response, ...rest } = schema;
+  const responses = Object.entries((response ?? {}) as Record<string, unknown>);
+  return {
+    ...rest,
+    ...(params ? { params: json(params) } : {}),
+    ...(querystring ? { querystring: json(querystring) } : {}),
+    ...(body ? { body: json(body) } : {}),
+    response: {
+      ...Object.fromEntries(responses.map(([code, value]) => [code, json(value)])),
+      '4xx': json(ownerApi.error),
+    },
+  };
+}

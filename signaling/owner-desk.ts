@@ -1,0 +1,255 @@
+import { err, float32ToBytes, ok, type HeaderId, type Result, type TaskId } from '../src/lib/index.ts'; // prettier-ignore
+import type { Answer, Question, RoundRecord, TaskDescription } from '../src/protocol/index.ts';
+import { cutPayloads, decodeHeader, headerId, type GlobalKey, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import type { OwnerThread } from './owner-thread.ts';
+import type { AdmittedBatch, Checkpoint, Replacement, Store } from './store/store.ts';
+import type { DeliveredSum } from './sum-collector.ts';
+
+/** Files that the Data Owner keeps for one task, and bytes of one of them. */
+const maxFiles = 100;
+export const maxFileBytes = 8_388_608;
+
+/** Something was revoked: the new state and, if it was the current model, what takes its place. */
+export interface Revocation {
+  readonly update: StateUpdate;
+  readonly replacement: SignedHeader | null;
+}
+
+export interface DeskOptions {
+  readonly id: TaskId;
+  readonly description: TaskDescription;
+  readonly store: Store;
+  /** Opened for this task. */
+  readonly thread: OwnerThread;
+  /** ms since 1970 */
+  readonly now: () => number;
+}
+
+/**
+ * The Data Owner's office for one task: what the thread decides is stored before anybody is told.
+ * What changes the model or the state goes one after the other.
+ */
+export class OwnerDesk {
+  readonly #options: DeskOptions;
+  #model: Checkpoint;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting: { signed: SignedHeader; settle: (result: Promise<Result<VerifiedHeader>>) => void }[] =
+    [];
+  #admitting = false;
+  #file: { readonly header: HeaderId; readonly payloads: readonly Uint8Array[] } | null = null;
+
+  constructor(options: DeskOptions, model: Checkpoint) {
+    this.#options = options;
+    this.#model = model;
+  }
+
+  /** The newest model. */
+  get model(): Checkpoint {
+    return this.#model;
+  }
+
+  /** Runs a job when those before it are done. */
+  exclusive<T>(job: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(job, job);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  globalKey(): Promise<GlobalKey> {
+    return this.#options.thread.service.globalKey();
+  }
+
+  /** The state, signed anew. */
+  state(): Promise<StateUpdate> {
+    return this.#options.thread.service.state(this.#seconds());
+  }
+
+  /** Verifies, countersigns and keeps a header; those that arrive meanwhile go as one batch. */
+  admit(signed: SignedHeader): Promise<Result<VerifiedHeader>> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ signed, settle: resolve });
+      void this.#admitAll();
+    });
+  }
+
+  async #admitAll(): Promise<void> {
+    if (this.#admitting) return;
+    this.#admitting = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      const results = this.#admitBatch(batch.map(({ signed }) => signed));
+      batch.forEach(({ settle }, k) => {
+        settle(results.then((all) => all[k] ?? err('header could not be admitted')));
+      });
+      await results.catch(() => undefined);
+    }
+    this.#admitting = false;
+  }
+
+  async #admitBatch(batch: readonly SignedHeader[]): Promise<Result<VerifiedHeader>[]> {
+    const { thread, store, id } = this.#options;
+    const results = await thread.service.admit(batch);
+    const admitted = results.flatMap((result) => (result.ok ? [result.value.signed] : []));
+    await store.addHeaders(id, admitted);
+    return results;
+  }
+
+  /**
+   * Admits a sum, and with it the next model. For an {@link exclusive} job.
+   *
+   * @param parameters what the sum leads to
+   */
+  async closeRound(
+    sum: DeliveredSum,
+    summands: readonly Summand<VerifiedHeader>[],
+    parameters: Float32Array,
+    record: RoundRecord,
+  ): Promise<Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }>> {
+    const { thread, store, id } = this.#options;
+    const terms = summands.map(({ header, weight }) => ({ signed: header.signed, weight }));
+    const admitted = await thread.service.admitSum(sum.signed, sum.payloads, terms);
+    if (!admitted.ok) return admitted;
+    const { round } = record;
+    const about = { round, kind: 'model' } as const;
+    const header = await thread.service.create(about, float32ToBytes(parameters));
+    const checkpoint = { round, header, parameters };
+    await store.closeRound(id, checkpoint, record, admitted.value.signed);
+    this.#model = checkpoint;
+    return ok({ model: header, sum: admitted.value.signed });
+  }
+
+  /** Commits to a file and keeps it. */
+  async createFile(bytes: Uint8Array): Promise<Result<SignedHeader>> {
+    const { thread, store, id } = this.#options;
+    if ((await store.fileCount(id)) >= maxFiles) return err(`the task has ${maxFiles} files already`); // prettier-ignore
+    const signed = await thread.service.create({ round: 0, kind: 'file' }, bytes);
+    await store.addFile(id, signed, bytes);
+    return ok(signed);
+  }
+
+  /**
+   * Revokes a batch.
+   *
+   * @param tell told, when it is stored, before anything else changes
+   */
+  revoke(header: HeaderId, tell: (revocation: Revocation) => void): Promise<Result<StateUpdate>> {
+    return this.exclusive(async () => {
+      const { thread, store, id } = this.#options;
+      if ((await store.header(id, header)) === null) return err('no such batch was admitted');
+      if (header === headerId(this.#model.header.header)) {
+        return err('it is the current model, which members need: replace it instead');
+      }
+      const revoked = await thread.service.revoke(header);
+      if (!revoked.ok) return revoked;
+      return ok(await this.#settle(header, null, tell));
+    });
+  }
+
+  /**
+   * Revokes the current model or a file, and admits what takes its place.
+   *
+   * @param content float32 parameters of a model, in bytes; or a file's bytes
+   */
+  replace(
+    header: HeaderId,
+    content: Uint8Array,
+    tell: (revocation: Revocation) => void,
+  ): Promise<Result<StateUpdate>> {
+    return this.exclusive(async () => {
+      const { thread, store, id } = this.#options;
+      const signed = await store.header(id, header);
+      const old = signed && decodeHeader(signed.header);
+      if (!old?.ok) return err('no such batch was admitted');
+      const { kind, round } = old.value;
+      if (kind !== 'model' && kind !== 'file') {
+        return err(
+          'a member made it, and only the Data Owner’s batches can be replaced: revoke it',
+        );
+      }
+      if (kind === 'model' && header !== headerId(this.#model.header.header)) {
+        return err('only the current model can be replaced: revoke this one');
+      }
+      const parameters = kind === 'model' ? parametersOf(content, this.#model.parameters.length) : null; // prettier-ignore
+      if (parameters && !parameters.ok) return parameters;
+      const next = await thread.service.create({ round, kind, replaces: header }, content);
+      const replaced = await thread.service.replace(header, next);
+      if (!replaced.ok) return replaced;
+      const stored = { signed: next, content: parameters?.value ?? content };
+      return ok(await this.#settle(header, stored, tell));
+    });
+  }
+
+  /** Stores what the thread has revoked; if that fails, it is not revoked. */
+  async #settle(
+    header: HeaderId,
+    replacement: Replacement | null,
+    tell: (revocation: Revocation) => void,
+  ): Promise<StateUpdate> {
+    const { thread, store, id } = this.#options;
+    const update = await this.state();
+    try {
+      await store.revoke(id, header, update.revoked.length, replacement);
+    } catch (thrown) {
+      await thread.service.unrevoke(header);
+      throw thrown;
+    }
+    if (this.#file?.header === header) this.#file = null;
+    const isModel = replacement?.content instanceof Float32Array;
+    if (replacement && replacement.content instanceof Float32Array) {
+      const { signed, content } = replacement;
+      this.#model = { round: this.#model.round, header: signed, parameters: content };
+    }
+    tell({ update, replacement: isModel ? replacement.signed : null });
+    return update;
+  }
+
+  /** Admitted batches, newest first. */
+  batches(page: { readonly limit: number; readonly offset: number }): Promise<AdmittedBatch[]> {
+    return this.#options.store.batches(this.#options.id, page);
+  }
+
+  /** An admitted header, or null. */
+  header(id: HeaderId): Promise<SignedHeader | null> {
+    return this.#options.store.header(this.#options.id, id);
+  }
+
+  /** The parameters after a round, float32 in bytes, or null. */
+  async modelBytes(round: number): Promise<Uint8Array | null> {
+    const kept = await this.#options.store.checkpoint(this.#options.id, round);
+    return kept && float32ToBytes(kept.parameters);
+  }
+
+  /** Whether a holder's answer to a question about an admitted batch holds; the values it proves. */
+  async judge(header: HeaderId, question: Question, answer: Answer) {
+    const { thread, store, id } = this.#options;
+    const signed = await store.header(id, header);
+    if (signed === null) return err('no such batch was admitted');
+    return thread.service.judge(signed, question, answer, this.#seconds());
+  }
+
+  /** A chunk of a file, or null. */
+  async fileChunk(header: HeaderId, index: number): Promise<Uint8Array | null> {
+    const { store, id, description } = this.#options;
+    if (this.#file?.header !== header) {
+      const bytes = await store.file(id, header);
+      if (bytes === null || (await store.revoked(id)).includes(header)) return null;
+      const payloads = cutPayloads(bytes, description.exchange.scalars, 'bytes', null);
+      this.#file = { header, payloads };
+    }
+    return this.#file.payloads[index] ?? null;
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#options.now() / 1000);
+  }
+}
+
+/** The parameters that bytes are, if they are those of a model of `count` parameters. */
+function parametersOf(bytes: Uint8Array, count: number): Result<Float32Array> {
+  if (bytes.length !== 4 * count) {
+    return err(`a model of ${bytes.length} bytes: it must be ${count} float32, ${4 * count} bytes`);
+  }
+  const parameters = new Float32Array(bytes.slice().buffer);
+  return parameters.every(Number.isFinite) ? ok(parameters) : err('the model has values that are not finite'); // prettier-ignore
+}

@@ -1,0 +1,165 @@
+import { webcrypto } from 'node:crypto';
+import { identityOf } from '../src/crypto/index.ts';
+import {
+  at,
+  err,
+  ok,
+  type HeaderId,
+  type Random,
+  type Result,
+  type TaskId,
+} from '../src/lib/index.ts';
+import type { Answer, Question } from '../src/protocol/index.ts';
+import { CommitmentKey, Crs, DataOwner, Verifier, verifyChunk, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+
+/** The cryptography of one task's Data Owner; see {@link OwnerService}. */
+export interface OwnerOptions {
+  readonly task: TaskId;
+  readonly crs: Uint8Array<ArrayBuffer>;
+  readonly crsDigest: Uint8Array;
+  /** Ed25519 seed. */
+  readonly secret: Uint8Array;
+  readonly revoked: readonly HeaderId[];
+}
+
+/** What of a batch the Data Owner makes itself. */
+export interface OwnBatch {
+  readonly round: number;
+  readonly kind: 'model' | 'file';
+  readonly replaces?: HeaderId;
+}
+
+/** The platform's generator, in blocks. */
+function secureRandom(): Random {
+  const pool = new Uint32Array(256);
+  let next = pool.length;
+  return {
+    uint32() {
+      if (next === pool.length) {
+        webcrypto.getRandomValues(pool);
+        next = 0;
+      }
+      const value = at(pool, next);
+      pool[next++] = 0;
+      return value;
+    },
+  };
+}
+
+/**
+ * The Data Owner, in a thread of its own: commitments, openings and their verification take
+ * milliseconds to seconds, and the server's event loop is not to wait for them.
+ */
+export class OwnerService {
+  #owner: DataOwner | null = null;
+  #verifier: Verifier | null = null;
+  #key: Promise<CommitmentKey> | null = null;
+  readonly #random = secureRandom();
+
+  /** Makes a CRS and forgets its trapdoor; the file. */
+  async generateCrs(scalars: ScalarCount): Promise<Uint8Array<ArrayBuffer>> {
+    return (await Crs.generate(scalars, this.#random)).file;
+  }
+
+  open({ task, crs: file, crsDigest, secret, revoked }: OwnerOptions): void {
+    const crs = Crs.open(file, crsDigest);
+    if (!crs.ok) throw new Error(crs.error);
+    const random = this.#random;
+    const identity = identityOf(secret);
+    this.#owner = new DataOwner({ task, crs: crs.value, identity, random, revoked });
+    this.#verifier = new Verifier({ crs: crs.value, task, ownerKey: identity.id, random });
+    this.#key = CommitmentKey.build(crs.value);
+  }
+
+  globalKey(): GlobalKey {
+    return this.#opened.globalKey;
+  }
+
+  /** @param now seconds since 1970 */
+  state(now: number): StateUpdate {
+    return this.#opened.state(now);
+  }
+
+  /** Commits to bytes of the Data Owner's own, with γ = 1 so that all can make the chunks. */
+  async create(batch: OwnBatch, bytes: Uint8Array): Promise<SignedHeader> {
+    const owner = this.#opened;
+    if (this.#key === null) throw new Error('bug: the owner is not open');
+    return (await owner.create(await this.#key, batch, bytes, false)).signed;
+  }
+
+  /** Verifies headers as one batch and countersigns those that hold. */
+  admit(signed: readonly SignedHeader[]): Result<VerifiedHeader>[] {
+    return this.#opened.admit(signed);
+  }
+
+  /** Admits the sum of admitted updates, once its chunks are its own and it is their sum. */
+  admitSum(
+    signed: SignedHeader,
+    payloads: readonly Uint8Array[],
+    summands: readonly { readonly signed: SignedHeader; readonly weight: number }[],
+  ): Result<VerifiedHeader> {
+    const headers = this.#opened.admit(summands.map((each) => each.signed));
+    const terms: Summand[] = [];
+    for (const [k, header] of headers.entries()) {
+      if (!header.ok) return err(`a summand: ${header.error}`);
+      terms.push({ header: header.value, weight: at(summands, k).weight });
+    }
+    const sum = this.#opened.admitSum(signed, terms);
+    if (!sum.ok) return sum;
+    for (const [index, payload] of payloads.entries()) {
+      const verified = verifyChunk(sum.value, index, payload);
+      if (!verified.ok) return err(`sum chunk ${index}: ${verified.error}`);
+    }
+    return sum;
+  }
+
+  revoke(header: HeaderId): Result<null> {
+    return this.#opened.revoke(header);
+  }
+
+  replace(old: HeaderId, signed: SignedHeader): Result<VerifiedHeader> {
+    return this.#opened.replace(old, signed);
+  }
+
+  /** Takes the last revocation back: it could not be stored, and nobody was told. */
+  unrevoke(header: HeaderId): void {
+    this.#opened.unrevoke(header);
+  }
+
+  /**
+   * Checks a holder's answer to a question of ours: its proof, and that of non-revocation. The
+   * values that were proved, as hex scalars.
+   *
+   * @param now seconds since 1970
+   */
+  judge(
+    signed: SignedHeader,
+    question: Question,
+    answer: Answer,
+    now: number,
+  ): Result<{ readonly values: readonly string[] }> {
+    const verifier = this.#verifier;
+    if (verifier === null) throw new Error('bug: the owner is not open');
+    const state = verifier.updateState(this.#opened.state(now), now);
+    if (!state.ok) return state;
+    const header = verifier.verifyHeader(signed, 'admitted');
+    if (!header.ok) return header;
+    if (answer.kind === 'refused') return err(`refused: ${answer.reason}`);
+    const member = verifier.verifyNonMembership(header.value.id, answer.witness);
+    if (!member.ok) return member;
+    if (question.kind === 'query' && answer.kind === 'query') {
+      const values = verifier.verifyQuery(header.value, question.request, answer);
+      return values.ok ? ok({ values: values.value.map((x) => x.toString(16)) }) : values;
+    }
+    if (question.kind === 'audit' && answer.kind === 'audit') {
+      const held = verifier.verifyAudit(header.value, question.request, answer);
+      return held.ok ? ok({ values: [Buffer.from(answer.value).toString('hex')] }) : held;
+    }
+    return err('an answer to another question');
+  }
+
+  get #opened(): DataOwner {
+    if (this.#owner === null) throw new Error('bug: the owner is not open');
+    return this.#owner;
+  }
+}

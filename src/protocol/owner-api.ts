@@ -1,0 +1,101 @@
+import * as v from 'valibot';
+import { limits } from './limits.ts';
+
+const hex = (bytes: number) => {
+  const pattern = new RegExp(`^[0-9a-f]{${2 * bytes}}$`);
+  return v.pipe(v.string(), v.regex(pattern, `must be ${2 * bytes} lower-case hex digits`));
+};
+const base64 = v.pipe(v.string(), v.base64('must be base64'), v.maxLength(400_000));
+const whole = (low: number, high: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
+const decimal = (digits: number) => v.pipe(v.string(), v.regex(new RegExp(`^\\d{1,${digits}}$`)));
+const columns = v.pipe(
+  v.array(whole(0, limits.columns - 1)),
+  v.minLength(1),
+  v.maxLength(limits.askedColumns),
+  v.description('Columns in ascending order.'),
+);
+
+/**
+ * What the Data Owner's HTTP API takes and gives: the server checks with these, describes itself
+ * by them (OpenAPI), and the page reads answers with them.
+ */
+export const ownerApi = {
+  error: v.strictObject({ error: v.string() }),
+  task: v.strictObject({ task: hex(16) }),
+  batch: v.strictObject({ task: hex(16), header: hex(32) }),
+  chunk: v.strictObject({ task: hex(16), header: hex(32), index: decimal(4) }),
+  page: v.strictObject({
+    limit: v.optional(v.pipe(decimal(3), v.description('At most 200; 50 unless given.'))),
+    offset: v.optional(decimal(9)),
+  }),
+  globalKey: v.strictObject({
+    task: hex(16),
+    name: v.string(),
+    ownerKey: v.pipe(hex(32), v.description('Ed25519.')),
+    scalars: v.pipe(v.number(), v.description('n: scalars per chunk.')),
+    crs: v.pipe(hex(32), v.description('SHA-256 of the CRS.')),
+    accumulatorKey: v.pipe(hex(96), v.description('[s]₂, compressed.')),
+    epoch: v.pipe(v.number(), v.description('Grows by one with every revocation.')),
+  }),
+  state: v.strictObject({
+    epoch: v.number(),
+    revoked: v.pipe(v.array(hex(32)), v.description('Revoked batches, in order.')),
+    state: v.pipe(base64, v.description('The signed state: canonical CBOR.')),
+    signature: v.pipe(hex(64), v.description('The Data Owner’s, over the state.')),
+    keys: v.pipe(v.array(hex(48)), v.description('[s^i]₁, i = 1 … epoch, compressed.')),
+  }),
+  batches: v.strictObject({
+    batches: v.array(
+      v.strictObject({
+        header: hex(32),
+        kind: v.picklist(['model', 'update', 'sum', 'file']),
+        round: v.number(),
+        author: hex(32),
+        admittedAt: v.string(),
+        revokedIn: v.pipe(
+          v.nullable(v.number()),
+          v.description('The epoch that its revocation began.'),
+        ),
+      }),
+    ),
+  }),
+  admission: v.strictObject({
+    signed: v.pipe(
+      base64,
+      v.description('A header of kind “file” with its author’s signature: canonical CBOR.'),
+    ),
+  }),
+  admitted: v.strictObject({
+    header: hex(32),
+    signed: v.pipe(base64, v.description('The signed header: canonical CBOR.')),
+  }),
+  rollBack: v.strictObject({
+    round: v.pipe(
+      whole(0, 100_000),
+      v.description('The model after this round takes the current one’s place.'),
+    ),
+  }),
+  audit: v.strictObject({
+    holder: v.pipe(hex(32), v.description('A connected member.')),
+    columns: v.optional(columns),
+  }),
+  query: v.strictObject({
+    holder: v.pipe(hex(32), v.description('A connected member.')),
+    columns,
+    weights: v.pipe(
+      v.array(v.strictObject({ index: whole(1, 4096), weight: decimal(77) })),
+      v.minLength(1),
+      v.maxLength(256),
+      v.description('t_i of x = Σ t_i·m_i, in ascending order of i; the others are 0.'),
+    ),
+  }),
+  verdict: v.strictObject({
+    holds: v.boolean(),
+    reason: v.pipe(v.nullable(v.string()), v.description('Which check failed.')),
+    values: v.pipe(v.array(v.string()), v.description('The values that were proved, in hex.')),
+    ms: v.number(),
+  }),
+};
+
+export type OwnerApi<K extends keyof typeof ownerApi> = v.InferOutput<(typeof ownerApi)[K]>;

@@ -1,0 +1,108 @@
+import { identityOf, sha256, type Identity } from '../crypto/index.ts';
+import { applySum, modelDigest, parameterCount, tensorsOf } from '../learning/index.ts';
+import { assert, at, bytesToHex, bytesToUint16, err, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
+import type { HeaderId, Result, TaskId } from '../lib/index.ts';
+import { taskIdOf, type TaskDescription } from '../protocol/index.ts';
+import type { CoordinatorEffect } from '../rounds/index.ts';
+import { admitHeader, DataOwner, headerId, verifyChunk } from '../vds/index.ts';
+import type { SignedHeader, Summand, VerifiedHeader } from '../vds/index.ts';
+import { describeTask, type RoundSettings } from './round-task.ts';
+import { crs, nameOf, seal, type Sealed } from './sealing.ts';
+import { lanesOf } from './sums.ts';
+
+/** What was admitted, by all that it depends on: simulations that start alike admit the same. */
+const admissions = new Map<string, VerifiedHeader>();
+
+/**
+ * The Data Owner and what else the coordinator's shell does about batches: seals models, judges
+ * sums, revokes, replaces.
+ */
+export class SimulatedOwner {
+  readonly identity: Identity = identityOf(sha256(utf8ToBytes('owner')));
+  readonly description: TaskDescription;
+  readonly task: TaskId;
+  readonly dataOwner: DataOwner;
+  /** Models by round. */
+  readonly models: Float32Array[] = [];
+  /** Payloads of its own batches. */
+  readonly payloads = new Map<HeaderId, readonly Uint8Array[]>();
+
+  constructor(settings: RoundSettings) {
+    this.description = describeTask(this.identity.id, settings);
+    this.task = taskIdOf(this.description);
+    const { task, identity } = this;
+    const random = seededRandom(2);
+    this.dataOwner = new DataOwner({ task, crs, identity, random, allowTestCrs: true });
+    this.models[0] = new Float32Array(parameterCount(this.tensors)).fill(0.5);
+  }
+
+  get tensors() {
+    return tensorsOf(this.description.data, this.description.model);
+  }
+
+  /** A model as the Data Owner seals and admits it. */
+  sign(round: number, parameters: Float32Array, replaces?: HeaderId): SignedHeader {
+    const about = { task: this.task, round, kind: 'model' } as const;
+    const named = replaces ? { ...about, replaces } : about;
+    const { signed, payloads } = seal(named, float32ToBytes(parameters), this.identity, 0);
+    this.payloads.set(headerId(signed.header), payloads);
+    return admitHeader(signed, this.identity);
+  }
+
+  /** Verifies and countersigns headers, as one batch. */
+  admit(signed: readonly SignedHeader[]): Result<VerifiedHeader>[] {
+    const nameIn = (each: SignedHeader) => nameOf([this.task, this.dataOwner.revoked, each]);
+    const unknown = signed.filter((each) => !admissions.has(nameIn(each)));
+    const verdicts = this.dataOwner.admit(unknown);
+    unknown.forEach((each, k) => {
+      const verdict = at(verdicts, k);
+      if (verdict.ok) admissions.set(nameIn(each), verdict.value);
+    });
+    return signed.map((each) => {
+      const known = admissions.get(nameIn(each));
+      return known ? ok(known) : at(verdicts, unknown.indexOf(each));
+    });
+  }
+
+  /** Admits a sum that was delivered, and makes the next model of it. */
+  close(
+    asked: Extract<CoordinatorEffect, { type: 'collect' }>,
+    { signed, payloads }: Sealed,
+  ): Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }> {
+    const { round, scales, digest, summands } = asked;
+    const sum = this.#admitSum(signed, summands);
+    if (!sum.ok) return sum;
+    if (payloads.length !== sum.value.columns.length) return err('sum: not all of its chunks');
+    for (const [index, payload] of payloads.entries()) {
+      const verified = verifyChunk(sum.value, index, payload);
+      if (!verified.ok) return err(`sum chunk ${index}: ${verified.error}`);
+    }
+    const base = at(this.models, round - 1);
+    const next = applySum(base, bytesToUint16(lanesOf(payloads)), scales, this.tensors);
+    if (bytesToHex(modelDigest(next)) !== digest) return err('another model');
+    this.models[round] = next;
+    return ok({ model: this.sign(round, next), sum: sum.value.signed });
+  }
+
+  #admitSum(
+    signed: SignedHeader,
+    summands: readonly Summand<VerifiedHeader>[],
+  ): Result<VerifiedHeader> {
+    const terms = summands.map(({ header, weight }) => [header.id, weight]);
+    const name = nameOf([this.task, this.dataOwner.revoked, signed, terms]);
+    const known = admissions.get(name);
+    if (known) return ok(known);
+    const verdict = this.dataOwner.admitSum(signed, summands);
+    if (verdict.ok) admissions.set(name, verdict.value);
+    return verdict;
+  }
+
+  /** Revokes `old`, a model of `round`, and admits the one that takes its place. */
+  replace(old: HeaderId, round: number, parameters: Float32Array): VerifiedHeader {
+    const replaced = this.dataOwner.replace(old, this.sign(round, parameters, old));
+    assert(replaced.ok, 'the replacement is admitted');
+    this.payloads.delete(old);
+    this.models[round] = parameters;
+    return replaced.value;
+  }
+}

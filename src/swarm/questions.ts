@@ -1,0 +1,98 @@
+import type { HeaderId, PeerId } from '../lib/index.ts';
+import { limits, type Answer, type PeerMessage } from '../protocol/index.ts';
+import type { SwarmEffect, SwarmEvent } from './events.ts';
+import type { PeerState } from './peer-state.ts';
+
+/** A question of ours that is under way. */
+interface Asked {
+  readonly peer: PeerId;
+  /** ms; Infinity once it was given up on: an answer that comes late is nobody's fault. */
+  readonly deadline: number;
+}
+
+/**
+ * Queries and audits between peers (VDS.md): how many a peer may ask is bounded, because an answer
+ * costs some 50 ms; every question gets one answer or refusal, ours at the latest by time-out.
+ */
+export class Questions {
+  readonly #emit: (effect: SwarmEffect) => void;
+  readonly #asked = new Map<number, Asked>();
+
+  constructor(emit: (effect: SwarmEffect) => void) {
+    this.#emit = emit;
+  }
+
+  /** Asks a peer, or says at once why not. */
+  ask(event: Extract<SwarmEvent, { type: 'ask' }>, peer: PeerState | undefined, now: number): void {
+    const { id, header, question } = event;
+    const batch = peer?.handshaken === true ? peer.numberOf(header) : undefined;
+    if (batch === undefined) {
+      const reason = peer ? 'the peer does not have the batch' : 'the peer is not connected';
+      this.#emit({ type: 'asked', id, answer: { kind: 'refused', reason } });
+      return;
+    }
+    this.#asked.set(id, { peer: event.peer, deadline: now + limits.answerMs });
+    this.#emit({ type: 'send', peer: event.peer, message: { type: 'ask', id, batch, question } });
+  }
+
+  /** Takes a question of a peer's: to be answered, or refused for asking too much. */
+  asked(
+    peer: PeerState,
+    message: Extract<PeerMessage, { type: 'ask' }>,
+    holds: (header: HeaderId) => boolean,
+    now: number,
+  ): void {
+    const { id, question } = message;
+    const header = peer.byNumber.get(message.batch);
+    peer.questionTimes = peer.questionTimes.filter((time) => time > now - 10_000);
+    const refuse = (reason: string) => {
+      const answer: Answer = { kind: 'refused', reason };
+      this.#emit({ type: 'send', peer: peer.id, message: { type: 'answer', id, answer } });
+    };
+    if (header === undefined || !holds(header)) {
+      refuse('the batch is not here');
+    } else if (
+      peer.openQuestions >= limits.questions ||
+      peer.questionTimes.length >= limits.questionsPerTenSeconds
+    ) {
+      refuse('too many questions: ask again later');
+    } else {
+      peer.questionTimes.push(now);
+      peer.openQuestions++;
+      this.#emit({ type: 'answer', peer: peer.id, id, header, question });
+    }
+  }
+
+  /** Sends what was found out for a peer. */
+  answered(peer: PeerState, { id, answer }: Extract<SwarmEvent, { type: 'answered' }>): void {
+    peer.openQuestions = Math.max(0, peer.openQuestions - 1);
+    this.#emit({ type: 'send', peer: peer.id, message: { type: 'answer', id, answer } });
+  }
+
+  /** Takes an answer to a question of ours; false if it was not asked of this peer. */
+  take(peer: PeerId, { id, answer }: Extract<PeerMessage, { type: 'answer' }>): boolean {
+    const asked = this.#asked.get(id);
+    if (asked?.peer !== peer) return false;
+    this.#asked.delete(id);
+    if (asked.deadline !== Infinity) this.#emit({ type: 'asked', id, answer });
+    return true;
+  }
+
+  /** Gives up on what was asked of a peer that is gone, and on what takes too long. */
+  expire(now: number, isHere: (peer: PeerId) => boolean): void {
+    for (const [id, { peer, deadline }] of this.#asked) {
+      const here = isHere(peer);
+      if (here && now < deadline) continue;
+      if (here) this.#asked.set(id, { peer, deadline: Infinity });
+      else this.#asked.delete(id);
+      if (deadline === Infinity) continue;
+      const reason = here ? 'no answer came in time' : 'the peer is gone';
+      this.#emit({ type: 'asked', id, answer: { kind: 'refused', reason } });
+    }
+  }
+
+  /** When the first of our questions times out, or none. ms */
+  get deadlines(): number[] {
+    return [...this.#asked.values()].map(({ deadline }) => deadline);
+  }
+}
