@@ -224,7 +224,10 @@ describe('the Data Owner’s API', () => {
     const asked = await tab.next('ask');
     if (asked.question.kind !== 'audit') throw new Error('not an audit');
     expect(asked.question.request.columns).toEqual(header.columns.map((_, column) => column));
-    const answered = await holder.answerAudit(header, asked.question.request);
+    const answered = await holder.answerAudit(header, asked.question.request, {
+      auditor: coordinator.room.description.ownerKey,
+      holder: tab.identity.id,
+    });
     if (!answered.ok) throw new Error(answered.error);
     tab.send({ type: 'answer', id: asked.id, answer: { kind: 'audit', ...answered.value } });
     expect(await audit).toMatchObject({ holds: true, reason: null });
@@ -322,7 +325,7 @@ describe('the Data Owner’s API', () => {
 /** m_1 + 5·m_256 of a payload, by hand: scalars of 30 bytes, little-endian, after γ. */
 function plainQuery(payload: Uint8Array): bigint {
   const scalar = (index: number) => {
-    const bytes = payload.slice(32 + 30 * (index - 1), 32 + 30 * index);
+    const bytes = payload.slice(96 + 30 * (index - 1), 96 + 30 * index);
     return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   };
   return scalar(1) + 5n * scalar(256);

@@ -224,7 +224,9 @@ async function ask(
 ): Promise<OwnerApi<'verdict'>> {
   const start = performance.now();
   const answer = await room.ask(holder, header, question);
-  const verdict = answer.ok ? await room.desk.judge(header, question, answer.value) : answer;
+  const verdict = answer.ok
+    ? await room.desk.judge(header, holder, question, answer.value)
+    : answer;
   const ms = Math.round(performance.now() - start);
   if (!verdict.ok) return { holds: false, reason: verdict.error, values: [], ms };
   return { holds: true, reason: null, values: [...verdict.value.values], ms };

@@ -1,6 +1,6 @@
-import { err, float32ToBytes, ok, type HeaderId, type Result, type TaskId } from '../src/lib/index.ts'; // prettier-ignore
+import { concatBytes, err, float32ToBytes, ok, type HeaderId, type PeerId, type Result, type TaskId } from '../src/lib/index.ts'; // prettier-ignore
 import type { Answer, Question, RoundRecord, TaskDescription } from '../src/protocol/index.ts';
-import { cutPayloads, decodeHeader, headerId, type GlobalKey, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { decodeHeader, headerId, noOpening, payloadBytes, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type SumOrder, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
 import type { OwnerThread } from './owner-thread.ts';
 import type { AdmittedBatch, Checkpoint, Replacement, Store } from './store/store.ts';
 import type { DeliveredSum } from './sum-collector.ts';
@@ -102,17 +102,18 @@ export class OwnerDesk {
    */
   async closeRound(
     sum: DeliveredSum,
-    summands: readonly Summand<VerifiedHeader>[],
+    { manifest, summands }: SumOrder,
     parameters: Float32Array,
     record: RoundRecord,
   ): Promise<Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }>> {
     const { thread, store, id } = this.#options;
     const terms = summands.map(({ header, weight }) => ({ signed: header.signed, weight }));
-    const admitted = await thread.service.admitSum(sum.signed, sum.payloads, terms);
+    const admitted = await thread.service.admitSum(sum.signed, sum.payloads, manifest, terms);
     if (!admitted.ok) return admitted;
     const { round } = record;
-    const about = { round, kind: 'model' } as const;
-    const header = await thread.service.create(about, float32ToBytes(parameters));
+    const { opening } = admitted.value;
+    const about = { opening, round, kind: 'model' } as const;
+    const { signed: header } = await thread.service.create(about, float32ToBytes(parameters));
     const checkpoint = { round, header, parameters };
     await store.closeRound(id, checkpoint, record, admitted.value.signed);
     this.#model = checkpoint;
@@ -123,8 +124,9 @@ export class OwnerDesk {
   async createFile(bytes: Uint8Array): Promise<Result<SignedHeader>> {
     const { thread, store, id } = this.#options;
     if ((await store.fileCount(id)) >= maxFiles) return err(`the task has ${maxFiles} files already`); // prettier-ignore
-    const signed = await thread.service.create({ round: 0, kind: 'file' }, bytes);
-    await store.addFile(id, signed, bytes);
+    const about = { opening: noOpening, round: 0, kind: 'file' } as const;
+    const { signed, payloads } = await thread.service.create(about, bytes);
+    await store.addFile(id, signed, concatBytes(...payloads));
     return ok(signed);
   }
 
@@ -161,7 +163,7 @@ export class OwnerDesk {
       const signed = await store.header(id, header);
       const old = signed && decodeHeader(signed.header);
       if (!old?.ok) return err('no such batch was admitted');
-      const { kind, round } = old.value;
+      const { kind, round, opening } = old.value;
       if (kind !== 'model' && kind !== 'file') {
         return err(
           'a member made it, and only the Data Owner’s batches can be replaced: revoke it',
@@ -172,10 +174,11 @@ export class OwnerDesk {
       }
       const parameters = kind === 'model' ? parametersOf(content, this.#model.parameters.length) : null; // prettier-ignore
       if (parameters && !parameters.ok) return parameters;
-      const next = await thread.service.create({ round, kind, replaces: header }, content);
+      const about = { opening, round, kind, replaces: header };
+      const { signed: next, payloads } = await thread.service.create(about, content);
       const replaced = await thread.service.replace(header, next);
       if (!replaced.ok) return replaced;
-      const stored = { signed: next, content: parameters?.value ?? content };
+      const stored = { signed: next, content: parameters?.value ?? concatBytes(...payloads) };
       return ok(await this.#settle(header, stored, tell));
     });
   }
@@ -221,11 +224,11 @@ export class OwnerDesk {
   }
 
   /** Whether a holder's answer to a question about an admitted batch holds; the values it proves. */
-  async judge(header: HeaderId, question: Question, answer: Answer) {
+  async judge(header: HeaderId, holder: PeerId, question: Question, answer: Answer) {
     const { thread, store, id } = this.#options;
     const signed = await store.header(id, header);
     if (signed === null) return err('no such batch was admitted');
-    return thread.service.judge(signed, question, answer, this.#seconds());
+    return thread.service.judge(signed, holder, question, answer, this.#seconds());
   }
 
   /** A chunk of a file, or null. */
@@ -234,8 +237,7 @@ export class OwnerDesk {
     if (this.#file?.header !== header) {
       const bytes = await store.file(id, header);
       if (bytes === null || (await store.revoked(id)).includes(header)) return null;
-      const payloads = cutPayloads(bytes, description.exchange.scalars, 'bytes', null);
-      this.#file = { header, payloads };
+      this.#file = { header, payloads: splitPayloads(bytes, description.exchange.scalars) };
     }
     return this.#file.payloads[index] ?? null;
   }
@@ -243,6 +245,13 @@ export class OwnerDesk {
   #seconds(): number {
     return Math.floor(this.#options.now() / 1000);
   }
+}
+
+/** Payloads that were kept one after the other: all are full but the last. */
+function splitPayloads(bytes: Uint8Array, scalars: ScalarCount): Uint8Array[] {
+  const full = payloadBytes(Number.MAX_SAFE_INTEGER, scalars, 'bytes', 0);
+  const length = Math.ceil(bytes.length / full);
+  return Array.from({ length }, (_, i) => bytes.subarray(i * full, (i + 1) * full));
 }
 
 /** The parameters that bytes are, if they are those of a model of `count` parameters. */

@@ -5,12 +5,13 @@ import {
   err,
   ok,
   type HeaderId,
+  type PeerId,
   type Random,
   type Result,
   type TaskId,
 } from '../src/lib/index.ts';
 import type { Answer, Question } from '../src/protocol/index.ts';
-import { CommitmentKey, Crs, DataOwner, Verifier, verifyChunk, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { CommitmentKey, Crs, DataOwner, Verifier, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
 
 /** The cryptography of one task's Data Owner; see {@link OwnerService}. */
 export interface OwnerOptions {
@@ -24,6 +25,7 @@ export interface OwnerOptions {
 
 /** What of a batch the Data Owner makes itself. */
 export interface OwnBatch {
+  readonly opening: Uint8Array;
   readonly round: number;
   readonly kind: 'model' | 'file';
   readonly replaces?: HeaderId;
@@ -80,11 +82,17 @@ export class OwnerService {
     return this.#opened.state(now);
   }
 
-  /** Commits to bytes of the Data Owner's own, with γ = 1 so that all can make the chunks. */
-  async create(batch: OwnBatch, bytes: Uint8Array): Promise<SignedHeader> {
+  /**
+   * Commits to bytes of the Data Owner's own; the header and the payloads. A model's blinders are
+   * 0, so that all can make its chunks; a file is hidden.
+   */
+  async create(
+    batch: OwnBatch,
+    bytes: Uint8Array,
+  ): Promise<{ readonly signed: SignedHeader; readonly payloads: readonly Uint8Array[] }> {
     const owner = this.#opened;
     if (this.#key === null) throw new Error('bug: the owner is not open');
-    return (await owner.create(await this.#key, batch, bytes, false)).signed;
+    return owner.create(await this.#key, batch, bytes, batch.kind === 'file');
   }
 
   /** Verifies headers as one batch and countersigns those that hold. */
@@ -96,6 +104,7 @@ export class OwnerService {
   admitSum(
     signed: SignedHeader,
     payloads: readonly Uint8Array[],
+    manifest: Uint8Array,
     summands: readonly { readonly signed: SignedHeader; readonly weight: number }[],
   ): Result<VerifiedHeader> {
     const headers = this.#opened.admit(summands.map((each) => each.signed));
@@ -104,10 +113,12 @@ export class OwnerService {
       if (!header.ok) return err(`a summand: ${header.error}`);
       terms.push({ header: header.value, weight: at(summands, k).weight });
     }
-    const sum = this.#opened.admitSum(signed, terms);
+    const sum = this.#opened.admitSum(signed, { manifest, summands: terms });
     if (!sum.ok) return sum;
+    if (sum.value.columns.length !== payloads.length) return err('sum: not all of its chunks');
+    const total = terms.reduce((all, { weight }) => all + weight, 0);
     for (const [index, payload] of payloads.entries()) {
-      const verified = verifyChunk(sum.value, index, payload);
+      const verified = this.#checker.verifySumChunk(sum.value, index, payload, total);
       if (!verified.ok) return err(`sum chunk ${index}: ${verified.error}`);
     }
     return sum;
@@ -134,12 +145,13 @@ export class OwnerService {
    */
   judge(
     signed: SignedHeader,
+    holder: PeerId,
     question: Question,
     answer: Answer,
     now: number,
   ): Result<{ readonly values: readonly string[] }> {
-    const verifier = this.#verifier;
-    if (verifier === null) throw new Error('bug: the owner is not open');
+    const verifier = this.#checker;
+    const auditor = this.#opened.globalKey.ownerKey;
     const state = verifier.updateState(this.#opened.state(now), now);
     if (!state.ok) return state;
     const header = verifier.verifyHeader(signed, 'admitted');
@@ -152,10 +164,20 @@ export class OwnerService {
       return values.ok ? ok({ values: values.value.map((x) => x.toString(16)) }) : values;
     }
     if (question.kind === 'audit' && answer.kind === 'audit') {
-      const held = verifier.verifyAudit(header.value, question.request, answer);
+      const held = verifier.verifyAudit(
+        header.value,
+        question.request,
+        { auditor, holder },
+        answer,
+      );
       return held.ok ? ok({ values: [Buffer.from(answer.value).toString('hex')] }) : held;
     }
     return err('an answer to another question');
+  }
+
+  get #checker(): Verifier {
+    if (this.#verifier === null) throw new Error('bug: the owner is not open');
+    return this.#verifier;
   }
 
   get #opened(): DataOwner {

@@ -71,9 +71,9 @@ describe('rounds over WebSockets', () => {
       expect(header).toMatchObject({ kind: 'model', round: 1 });
       expect(await scripted.downloadModel(header)).toEqual(next);
       const { manifest, headers } = at(results, 0);
-      const proved = scripted.verified(sum);
-      expect(proved.author).toBe(first.tab.identity.id);
-      expect(scripted.verifier.verifySum(proved, summandsOf(manifest, headers)).ok).toBe(true);
+      const order = { manifest: manifest.digest, summands: summandsOf(manifest, headers) };
+      const proved = scripted.verifier.verifySum(sum, order, 'admitted');
+      expect(proved.ok && proved.value.author).toBe(first.tab.identity.id);
     }
     expect(coordinator.room.parameters).toEqual(next);
     expect(told.map(({ record }) => record)).toEqual([at(closed, 0).record]);

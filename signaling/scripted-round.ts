@@ -1,8 +1,8 @@
 import type { Identity } from '../src/crypto/index.ts';
 import { at, Bitfield, bytesToFloat32, normal, seededRandom, uint16ToBytes } from '../src/lib/index.ts'; // prettier-ignore
 import { applySum, largestMagnitudes, modelDigest, quantise, sumUpdates, tensorsOf } from '../src/learning/index.ts'; // prettier-ignore
-import { verifyManifest, type ServerMessage } from '../src/protocol/index.ts';
-import { CommitmentKey, Crs, cutPayloads, drawBlindings, joinLanes, sealPayloads, signHeader, sumBlindings, verifyChunk, Verifier } from '../src/vds/index.ts'; // prettier-ignore
+import { openingOf, verifyManifest, type ServerMessage } from '../src/protocol/index.ts';
+import { CommitmentKey, Crs, cutPayloads, drawBlinders, headerId, joinLanes, noOpening, sealPayloads, signHeader, sumBlinders, verifyChunk, Verifier } from '../src/vds/index.ts'; // prettier-ignore
 import type { SignedHeader, VerifiedHeader } from '../src/vds/index.ts';
 import { ScriptedTab } from './scripted-tab.ts';
 import type { Coordinator } from './server.ts';
@@ -75,7 +75,7 @@ export class ScriptedRound {
   async seal(tab: ScriptedTab): Promise<Sealed> {
     const { description, id, parameters } = this.coordinator.room;
     const tensors = tensorsOf(description.data, description.model);
-    const { round, attempt } = await tab.next('open');
+    const { round, attempt, model } = await tab.next('open');
     const delta = parameters.map(() => normal(this.#random) * 0.01);
     const metrics = { samples: 100, loss: 1, accuracy: 0.5 };
     const magnitudes = largestMagnitudes(delta, tensors);
@@ -83,10 +83,11 @@ export class ScriptedRound {
     const { scales } = await tab.next('quantise');
     const { codes } = quantise(delta, scales, tensors, this.#random);
     const { scalars } = this.#key.crs;
-    const blindings = drawBlindings(codes.length, scalars, 'update', this.#random);
-    const payloads = cutPayloads(codes, scalars, 'update', blindings);
+    const blinding = drawBlinders(codes.length, scalars, 'update', this.#random);
+    const payloads = cutPayloads(codes, scalars, 'update', blinding);
     const author = tab.identity.id;
-    const about = { task: id, round, kind: 'update', author, lanes: 'update' } as const;
+    const opening = openingOf({ task: id, round, attempt, model: headerId(model.header) });
+    const about = { task: id, opening, round, kind: 'update', author } as const;
     const time = { seconds: () => 1, random: this.#random };
     const { header } = await sealPayloads(this.#key, about, payloads, time);
     tab.send({ type: 'header', round, attempt, signed: signHeader(header, tab.identity) });
@@ -116,7 +117,7 @@ export class ScriptedRound {
     );
     const tensors = tensorsOf(description.data, description.model);
     const next = applySum(parameters, sum, manifest.scales, tensors);
-    return { manifest, headers, sum, blindings: sumBlindings(updates), next, digest: modelDigest(next) }; // prettier-ignore
+    return { manifest, headers, sum, blinding: sumBlinders(updates), next, digest: modelDigest(next) }; // prettier-ignore
   }
 
   /** From the manifest to everybody's `done`; what all arrived at. */
@@ -134,13 +135,16 @@ export class ScriptedRound {
   /** Opens a sum and sends its chunks, as asked for by `upload`. */
   async upload(
     tab: ScriptedTab,
-    { sum, blindings }: Pick<Aggregate, 'sum' | 'blindings'>,
+    { sum, blinding, manifest }: Pick<Aggregate, 'sum' | 'blinding' | 'manifest'>,
     { round, attempt, revision }: Upload,
   ): Promise<void> {
     const { scalars } = this.#key.crs;
-    const payloads = cutPayloads(uint16ToBytes(sum), scalars, 'sum', blindings);
+    const payloads = cutPayloads(uint16ToBytes(sum), scalars, 'sum', blinding);
     const { id: task } = this.coordinator.room;
-    const about = { task, round, kind: 'sum', author: tab.identity.id, lanes: 'sum' } as const;
+    const { opening, digest } = manifest;
+    const named = { manifest: digest, chunks: payloads.map((_, index) => index) };
+    const author = tab.identity.id;
+    const about = { task, opening, round, kind: 'sum', author, sum: named } as const;
     const { header } = await sealPayloads(this.#key, about, payloads, null);
     const signed = signHeader(header, tab.identity);
     tab.send({ type: 'sum-header', round, attempt, revision, signed });
@@ -161,9 +165,11 @@ export class ScriptedRound {
 
   /** A file that somebody else sealed; nobody has admitted it. */
   async sealFile(bytes: Uint8Array, author: Identity): Promise<SignedHeader> {
-    const payloads = cutPayloads(bytes, this.#key.crs.scalars, 'bytes', null);
+    const { scalars } = this.#key.crs;
+    const blinding = drawBlinders(bytes.length, scalars, 'bytes', this.#random);
+    const payloads = cutPayloads(bytes, scalars, 'bytes', blinding);
     const { id: task } = this.coordinator.room;
-    const about = { task, round: 0, kind: 'file', author: author.id, lanes: 'bytes' } as const;
+    const about = { task, opening: noOpening, round: 0, kind: 'file', author: author.id } as const;
     const { header } = await sealPayloads(this.#key, about, payloads, null);
     return signHeader(header, author);
   }

@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { float32ToBytes, type TaskId } from '../src/lib/index.ts';
+import { noOpening } from '../src/vds/index.ts';
 import { limits, type RoundRecord, type TaskDescription } from '../src/protocol/index.ts';
 import { SetupError, type Config } from './config.ts';
 import { serveConnection } from './connection.ts';
@@ -163,8 +164,8 @@ async function addTask(
   thread: OwnerThread,
 ): Promise<void> {
   const parameters = startingParameters(description);
-  const about = { round: 0, kind: 'model' } as const;
-  const header = await thread.service.create(about, float32ToBytes(parameters));
+  const about = { opening: noOpening, round: 0, kind: 'model' } as const;
+  const { signed: header } = await thread.service.create(about, float32ToBytes(parameters));
   await store.addTask(id, description, { round: 0, header, parameters });
 }
 

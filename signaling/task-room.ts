@@ -249,10 +249,10 @@ export class TaskRoom {
 
   /** Verifies the sum; makes, signs and stores the next model. */
   async #close(collector: SumCollector, delivered: DeliveredSum) {
-    const { record, summands } = collector.asked;
+    const { record, order } = collector.asked;
     const next = collector.apply(delivered, this.desk.model.parameters);
     if (!next.ok) return next;
-    const closed = await this.desk.closeRound(delivered, summands, next.value, record);
+    const closed = await this.desk.closeRound(delivered, order, next.value, record);
     if (!closed.ok) return closed;
     this.#seed(this.desk.model);
     this.#onModel?.(record, next.value);

@@ -4,7 +4,7 @@ import { SwarmDriver } from '../../src/app/index.ts';
 import { identityOf, sha256 } from '../../src/crypto/index.ts';
 import { seededRandom, utf8ToBytes, type TaskId } from '../../src/lib/index.ts';
 import { signMembership, type TaskDescription } from '../../src/protocol/index.ts';
-import { admitHeader, CommitmentKey, Crs, cutPayloads, sealPayloads, signHeader, Verifier } from '../../src/vds/index.ts'; // prettier-ignore
+import { admitHeader, CommitmentKey, Crs, cutPayloads, noOpening, sealPayloads, signHeader, Verifier } from '../../src/vds/index.ts'; // prettier-ignore
 
 declare function relay(message: unknown): Promise<void>;
 
@@ -35,7 +35,7 @@ async function makeBatch(bytes: number) {
   const lanes = new Uint8Array(bytes);
   new Uint32Array(lanes.buffer).forEach((_, i, words) => (words[i] = random.uint32()));
   const payloads = cutPayloads(lanes, crs.value.scalars, 'bytes', null);
-  const about = { task, round: 1, kind: 'file', author: owner.id, lanes: 'bytes' } as const;
+  const about = { task, round: 1, kind: 'file', author: owner.id, opening: noOpening } as const;
   const { header } = await sealPayloads(key, about, payloads, null);
   const signed = admitHeader(signHeader(header, owner), owner);
   const verifier = new Verifier({ crs: crs.value, task, ownerKey: owner.id, random });

@@ -29,9 +29,10 @@ function aTask(by: Identity = owner): { id: TaskId; description: TaskDescription
 function aHeader(task: TaskId, round: number, kind: 'model' | 'sum' | 'file'): SignedHeader {
   const header: Header = {
     type: 'header',
-    version: 2,
+    version: 3,
     suite: 'bls12-381',
     task,
+    opening: new Uint8Array(32),
     round,
     kind,
     author: owner.id,
@@ -39,10 +40,12 @@ function aHeader(task: TaskId, round: number, kind: 'model' | 'sum' | 'file'): S
     lanes: kind === 'sum' ? 'sum' : 'bytes',
     byteLength: 20,
     crs: crs.digest,
-    columns: [{ digest: float32ToBytes(new Float32Array(8).map(() => random.uint32())), commitment: new Uint8Array(96) }], // prettier-ignore
-    opening: { values: [new Uint8Array(32)], proof: new Uint8Array(96) },
+    columns: [{ digest: float32ToBytes(new Float32Array(8).map(() => random.uint32())), commitment: kind === 'sum' ? null : new Uint8Array(96) }], // prettier-ignore
     time: null,
     replaces: null,
+    sum: kind === 'sum' ? { manifest: crs.digest, chunks: [0] } : null,
+    y: [new Uint8Array(32)],
+    pi: new Uint8Array(96),
   };
   return admitHeader(signHeader(header, owner), owner);
 }

@@ -220,7 +220,7 @@ export class Store {
     });
   }
 
-  /** Keeps a batch of kind 'file' with its bytes. */
+  /** Keeps a batch of kind 'file' with its payloads, one after the other. */
   async addFile(task: TaskId, signed: SignedHeader, bytes: Uint8Array): Promise<void> {
     await this.#db.transaction(async (tx) => {
       await addHeaders(tx, task, [signed]);
@@ -228,7 +228,7 @@ export class Store {
     });
   }
 
-  /** The bytes of a batch of kind 'file', or null. */
+  /** The payloads of a batch of kind 'file', one after the other, or null. */
   async file(task: TaskId, header: HeaderId): Promise<Uint8Array | null> {
     const rows = await this.#db
       .select({ bytes: files.bytes })

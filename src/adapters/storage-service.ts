@@ -3,8 +3,8 @@ import { Bitfield, bytesToHex, err, messageOf, ok, ownBytes } from '../lib/index
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { Answer, Question } from '../protocol/index.ts';
 import { MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts';
-import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlindings, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
-import type { ChunkStore, VerifiedHeader } from '../vds/index.ts';
+import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
+import type { AuditParties, ChunkStore, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { FallbackChunkStore } from './fallback-chunk-store.ts';
@@ -20,6 +20,9 @@ export interface VerificationTotals {
 
 /** What came of a question: the values that were proved, as hex scalars, or why it proves nothing. */
 export type Verdict = Result<{ readonly values: readonly string[] }>;
+
+/** Who asks, and who is asked: an audit's answer is for this pair alone. */
+type Parties = Omit<AuditParties, 'task'>;
 
 /**
  * The tab's storage server and verifier, in its worker: nothing is stored that was not verified,
@@ -127,17 +130,17 @@ export class StorageService {
     return transfer(lanes, [lanes.buffer as ArrayBuffer]);
   }
 
-  /** `γ_sum` of every column of a weighted sum of batches that are held; null if one is not. */
-  async sumBlindings(
+  /** The blinders of every column of a weighted sum of batches that are held; null if one is not. */
+  async sumBlinders(
     summands: readonly { readonly header: HeaderId; readonly weight: number }[],
-  ): Promise<bigint[] | null> {
+  ): Promise<bigint[][] | null> {
     const terms: { payloads: Uint8Array[]; weight: number }[] = [];
     for (const { header, weight } of summands) {
       const payloads = await this.#payloads(header);
       if (payloads === null) return null;
       terms.push({ payloads: payloads.map((each) => each.slice(0, blindingBytes)), weight });
     }
-    return sumBlindings(terms);
+    return sumBlinders(terms);
   }
 
   /** Keeps the chunks of a batch that this tab made itself. */
@@ -166,8 +169,8 @@ export class StorageService {
     await this.#store.drop(headers);
   }
 
-  /** Answers a query or an audit of a batch that is held, with proofs. */
-  async answer(header: HeaderId, question: Question): Promise<Answer> {
+  /** Answers a query or an audit of a batch that is held, with proofs; an audit to who asks it only. */
+  async answer(header: HeaderId, question: Question, parties: Parties): Promise<Answer> {
     const known = this.#headers.get(header);
     if (known === undefined || this.#server === null) {
       return { kind: 'refused', reason: 'the batch is not here' };
@@ -176,12 +179,12 @@ export class StorageService {
       const answer = await this.#server.answerQuery(known, question.request);
       return answer.ok ? { kind: 'query', ...answer.value } : refused(answer.error);
     }
-    const answer = await this.#server.answerAudit(known, question.request);
+    const answer = await this.#server.answerAudit(known, question.request, parties);
     return answer.ok ? { kind: 'audit', ...answer.value } : refused(answer.error);
   }
 
   /** Checks an answer and its proof of non-revocation. The error names the check that failed. */
-  judge(header: HeaderId, question: Question, answer: Answer): Verdict {
+  judge(header: HeaderId, question: Question, parties: Parties, answer: Answer): Verdict {
     const known = this.#headers.get(header);
     if (known === undefined || this.#server === null) return err('the batch was dropped');
     const { verifier } = this.#server;
@@ -194,7 +197,7 @@ export class StorageService {
         return values.ok ? ok({ values: values.value.map((x) => x.toString(16)) }) : values;
       }
       if (question.kind === 'audit' && answer.kind === 'audit') {
-        const held = verifier.verifyAudit(known, question.request, answer);
+        const held = verifier.verifyAudit(known, question.request, parties, answer);
         return held.ok ? ok({ values: [bytesToHex(answer.value)] }) : held;
       }
       return err('an answer to another question');

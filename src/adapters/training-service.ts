@@ -26,7 +26,7 @@ import {
   CommitmentKey,
   Crs,
   cutPayloads,
-  drawBlindings,
+  drawBlinders,
   sealPayloads,
   signHeader,
 } from '../vds/index.ts';
@@ -47,6 +47,8 @@ export interface DataSummary {
 export interface SealingOrder {
   readonly task: TaskId;
   readonly round: number;
+  /** What headers of the attempt are bound to. */
+  readonly opening: Uint8Array;
   /** The author's Ed25519 seed. */
   readonly secret: Uint8Array;
 }
@@ -172,8 +174,8 @@ export class TrainingService {
     const { codes, residual } = quantise(this.#delta, scales, this.#tensors, this.#random);
     this.#pending = residual;
     const { scalars } = this.#opened().exchange;
-    const blindings = drawBlindings(codes.length, scalars, 'update', this.#random);
-    const payloads = cutPayloads(codes, scalars, 'update', blindings);
+    const blinding = drawBlinders(codes.length, scalars, 'update', this.#random);
+    const payloads = cutPayloads(codes, scalars, 'update', blinding);
     const start = performance.now() - about.elapsedMs;
     const seconds = () => Math.max(0, Math.floor((performance.now() - start) / 1000));
     const time = { seconds, random: this.#random };
@@ -182,13 +184,13 @@ export class TrainingService {
 
   /** The newest aggregate's sum, cut, committed to, opened and signed: the proof of aggregation. */
   async sealSum(
-    about: SealingOrder,
-    blindings: readonly bigint[],
+    about: SealingOrder & { readonly manifest: Uint8Array },
+    blinding: readonly (readonly bigint[])[],
     onProgress: (share: number) => void,
   ): Promise<SealedBatch> {
     if (this.#aggregate === null) throw new Error('nothing was aggregated');
     const { scalars } = this.#opened().exchange;
-    const payloads = cutPayloads(uint16ToBytes(this.#aggregate.sum), scalars, 'sum', blindings);
+    const payloads = cutPayloads(uint16ToBytes(this.#aggregate.sum), scalars, 'sum', blinding);
     return this.#seal(about, 'sum', payloads, null, onProgress);
   }
 
@@ -236,7 +238,7 @@ export class TrainingService {
   }
 
   async #seal(
-    { task, round, secret }: SealingOrder,
+    order: SealingOrder & { readonly manifest?: Uint8Array },
     kind: 'update' | 'sum',
     payloads: readonly Uint8Array<ArrayBuffer>[],
     time: Sealing | null,
@@ -244,9 +246,12 @@ export class TrainingService {
   ): Promise<SealedBatch> {
     if (this.#key === null) throw new Error('bug: sealing before the CRS');
     const key = await this.#key;
+    const { task, round, opening, secret, manifest } = order;
     const author = identityOf(secret);
     const start = performance.now();
-    const about = { task, round, kind, lanes: kind, author: author.id };
+    const chunks = payloads.map((_, index) => index);
+    const sum = manifest ? { sum: { manifest, chunks } } : {};
+    const about = { task, opening, round, kind, author: author.id, ...sum };
     const { header } = await sealPayloads(key, about, payloads, time, async (share) => {
       onProgress(share);
       await breathe();

@@ -134,15 +134,15 @@ export class Participant {
 
   /** Asks a neighbour to prove something of a batch that it holds, and judges the answer. */
   async #ask(holder: PeerId, header: HeaderId, question: Question): Promise<void> {
-    const [swarm, storage] = [this.#swarm, this.#storage];
-    if (!swarm || !storage) return;
+    const [swarm, storage, identity] = [this.#swarm, this.#storage, this.#identity];
+    if (!swarm || !storage || !identity) return;
     const id = this.#nextQuestion++;
     const start = performance.now();
     const view: AskedView = { id, at: Date.now(), kind: question.kind, header, holder, verdict: null, ms: null }; // prettier-ignore
     this.store.setState(({ asked }) => ({ asked: [view, ...asked].slice(0, keptQuestions) }));
     const answer = await swarm.ask(holder, header, question);
     const verdict: Verdict = await storage
-      .judge(header, question, answer)
+      .judge(header, question, { auditor: identity.id, holder }, answer)
       .catch((thrown: unknown) => ({ ok: false as const, error: messageOf(thrown) }));
     const ms = performance.now() - start;
     const done = { ...view, verdict, ms };
@@ -236,15 +236,19 @@ export class Participant {
 
   /** Proves something to the coordinator; a few questions at a time. */
   async #answer({ id, header, question }: Extract<ServerMessage, { type: 'ask' }>): Promise<void> {
-    if (!this.#storage || this.#answering >= limits.questions) {
+    const [identity, task] = [this.#identity, this.store.getState().task];
+    if (!this.#storage || !identity || !task || this.#answering >= limits.questions) {
       const reason = 'too many questions: ask again later';
       this.#link?.send({ type: 'answer', id, answer: { kind: 'refused', reason } });
       return;
     }
     this.#answering++;
-    const answer = await this.#storage.answer(header, question).catch((thrown: unknown): Answer => {
-      return { kind: 'refused', reason: messageOf(thrown).slice(0, 500) };
-    });
+    const parties = { auditor: task.description.ownerKey, holder: identity.id };
+    const answer = await this.#storage
+      .answer(header, question, parties)
+      .catch((thrown: unknown): Answer => {
+        return { kind: 'refused', reason: messageOf(thrown).slice(0, 500) };
+      });
     this.#answering--;
     this.#link?.send({ type: 'answer', id, answer });
   }
@@ -351,7 +355,7 @@ export class Participant {
     void this.owner.refresh();
     const { round } = message.record;
     const { sums } = this.store.getState().proofs;
-    this.#proofs({ sums: new Map(sums).set(round, message.sumChecked) });
+    this.#proofs({ sums: new Map(sums).set(round, message.sum !== null) });
   }
 
   #revocations(revoked: readonly HeaderId[]): void {

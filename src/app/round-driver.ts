@@ -2,7 +2,7 @@ import { proxy, transfer, type Remote } from 'comlink';
 import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
 import type { Identity } from '../crypto/index.ts';
 import { assert, messageOf, type HeaderId, type TaskId } from '../lib/index.ts';
-import type { ClientMessage, Metrics } from '../protocol/index.ts';
+import { openingOf, type ClientMessage, type Metrics } from '../protocol/index.ts';
 import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
 import type { SwarmDriver } from './swarm-driver.ts';
@@ -160,10 +160,11 @@ export class RoundDriver {
     onTraining(null);
   }
 
-  async #seal({ round, attempt, scales }: Effect<'seal'>): Promise<void> {
+  async #seal({ round, attempt, model, scales }: Effect<'seal'>): Promise<void> {
     const { storage, training, identity, task, onSealing } = this.#options;
     const elapsedMs = Math.max(0, now() - this.#openedAt);
-    const order = { task, round, secret: identity.secret, elapsedMs };
+    const opening = openingOf({ task, round, attempt, model });
+    const order = { task, round, opening, secret: identity.secret, elapsedMs };
     const sealed = await training.seal(order, scales, proxy(onSealing));
     onSealing(null);
     const id = headerId(sealed.signed.header);
@@ -186,11 +187,11 @@ export class RoundDriver {
   /** Proves the sum against the manifest and sends it. */
   async #upload({ manifest }: Effect<'upload'>): Promise<void> {
     const { storage, training, identity, task, send, onSealing } = this.#options;
-    const { round, attempt, revision, entries } = manifest;
-    const blindings = await storage.sumBlindings(entries);
-    if (blindings === null) throw new Error(`round ${round}: an update is not complete any more`);
-    const order = { task, round, secret: identity.secret };
-    const { signed, payloads } = await training.sealSum(order, blindings, proxy(onSealing));
+    const { round, attempt, revision, entries, opening, digest } = manifest;
+    const blinders = await storage.sumBlinders(entries);
+    if (blinders === null) throw new Error(`round ${round}: an update is not complete any more`);
+    const order = { task, round, opening, manifest: digest, secret: identity.secret };
+    const { signed, payloads } = await training.sealSum(order, blinders, proxy(onSealing));
     onSealing(null);
     send({ type: 'sum-header', round, attempt, revision, signed });
     payloads.forEach((payload, index) =>

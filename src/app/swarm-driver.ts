@@ -170,7 +170,8 @@ export class SwarmDriver {
   }
 
   async #answer({ peer, id, header, question }: Extract<SwarmEffect, { type: 'answer' }>) {
-    const answer = await this.#options.storage.answer(header, question);
+    const parties = { auditor: peer, holder: this.#options.self };
+    const answer = await this.#options.storage.answer(header, question, parties);
     this.#handle({ type: 'answered', peer, id, answer });
   }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '../lib/index.ts';
 import { groupOrder, hashToField, hashToScalar, hashToScalars, type ScalarUse } from './scalar.ts';
 
-const uses: ScalarUse[] = ['open-z', 'open-rho', 'audit', 'audit-rho', 'query', 'query-rho', 'revoke', 'accumulator', 'test-crs']; // prettier-ignore
+const uses: ScalarUse[] = ['open-z', 'open-rho', 'audit-z', 'audit-rho', 'audit-mask', 'query', 'query-rho', 'revoke', 'accumulator', 'test-crs']; // prettier-ignore
 
 const sha256 = (...parts: readonly Uint8Array[]) =>
   new Uint8Array(
@@ -148,7 +148,7 @@ describe('challenges', () => {
       // The framing of two parts, passed off as one.
       [framed([bytes.subarray(0, 2), bytes.subarray(2)])],
     ];
-    expect(new Set(splits.map((parts) => hashToScalar('audit', ...parts))).size).toBe(8);
+    expect(new Set(splits.map((parts) => hashToScalar('audit-z', ...parts))).size).toBe(8);
   });
 
   test('are the same for the same parts only', () => {

@@ -48,7 +48,7 @@ export function randomWeight(random: Random): bigint {
 }
 
 /** What a challenge is for; each has a domain of its own. */
-export type ScalarUse = 'open-z' | 'open-rho' | 'audit' | 'audit-rho' | 'query' | 'query-rho' | 'revoke' | 'accumulator' | 'test-crs'; // prettier-ignore
+export type ScalarUse = 'open-z' | 'open-rho' | 'audit-z' | 'audit-rho' | 'audit-mask' | 'query' | 'query-rho' | 'revoke' | 'accumulator' | 'test-crs'; // prettier-ignore
 
 /**
  * `hash_to_field` (RFC 9380 §5.2: expand_message_xmd with SHA-256, m = 1, k = 128) into F_r, over

@@ -168,7 +168,8 @@ describe('bounds on single fields', () => {
     witness: new Uint8Array(48),
     remainder: new Uint8Array(32),
   };
-  const proved = { kind: 'audit', value: new Uint8Array(32), proof: new Uint8Array(48), witness };
+  const point = new Uint8Array(48);
+  const proved = { kind: 'audit', mask: point, value: new Uint8Array(32), proof: point, witness };
   const answer = { type: 'answer', id: 0, answer: proved };
   const values = (length: number) => ({
     ...answer,
@@ -264,7 +265,7 @@ describe('bounds on single fields', () => {
     ['asked columns', peerDecode, auditOf({ ...audit, columns: counted(64) }), auditOf({ ...audit, columns: counted(65) })], // prettier-ignore
     ['columns in order', peerDecode, auditOf({ ...audit, columns: [3, 4] }), auditOf({ ...audit, columns: [4, 4] })], // prettier-ignore
     ['fresh nonce', peerDecode, ask, auditOf({ ...audit, nonce: new Uint8Array(31) })],
-    ['weights', peerDecode, sparse(...counted(257).slice(1)), sparse(...counted(258).slice(1))],
+    ['weights', peerDecode, sparse(...counted(513).slice(1)), sparse(...counted(514).slice(1))],
     ['first weight', peerDecode, sparse(1), sparse(0)],
     ['weights in order', peerDecode, sparse(1, 2), sparse(2, 1)],
     ['seed', peerDecode, query({ kind: 'seed', seed: new Uint8Array(32) }), query({ kind: 'seed', seed: new Uint8Array(33) })], // prettier-ignore

@@ -1,6 +1,13 @@
 export { clientCodec, peerCodec, serverCodec } from './codec.ts';
 export { limits } from './limits.ts';
-export { signManifest, verifyManifest, type Manifest } from './manifest.ts';
+export {
+  manifestDigest,
+  openingOf,
+  signManifest,
+  verifyManifest,
+  type Manifest,
+  type VerifiedManifest,
+} from './manifest.ts';
 export { signMembership, verifyMembership } from './membership.ts';
 export { ownerApi, type OwnerApi } from './owner-api.ts';
 export type { PeerMessage } from './peer-messages.ts';

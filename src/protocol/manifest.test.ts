@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { identityOf, sign } from '../crypto/index.ts';
+import { identityOf, sha256, sign } from '../crypto/index.ts';
 import {
   at,
   bytesToHex,
@@ -9,7 +9,7 @@ import {
   type TaskId,
 } from '../lib/index.ts';
 import { limits } from './limits.ts';
-import { signManifest, verifyManifest, type Manifest } from './manifest.ts';
+import { openingOf, signManifest, verifyManifest, type Manifest } from './manifest.ts';
 import { signValue, type Signed } from '../crypto/index.ts';
 
 const random = seededRandom(6);
@@ -45,7 +45,23 @@ describe('a manifest', () => {
   const signed = signManifest(manifest, owner);
 
   test('by the Data Owner is accepted as it was signed', () => {
-    expect(verifyManifest(signed, expected)).toEqual({ ok: true, value: manifest });
+    const [digest, opening] = [sha256(signed.bytes), openingOf(manifest)];
+    expect(verifyManifest(signed, expected)).toEqual({
+      ok: true,
+      value: { ...manifest, digest, opening },
+    });
+  });
+
+  test('of another task, round, attempt or model has another opening', () => {
+    const changes = [
+      {},
+      { task: 'cd'.repeat(16) as TaskId },
+      { round: 9 },
+      { attempt: 9 },
+      { model: someHeader() },
+    ];
+    const openings = changes.map((change) => openingOf({ ...manifest, ...change }).join());
+    expect(new Set(openings).size).toBe(changes.length);
   });
 
   test.each([

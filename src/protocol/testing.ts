@@ -97,7 +97,13 @@ const answer: fc.Arbitrary<Answer> = fc.oneof(
     proof: exactly(48),
     witness,
   }),
-  fc.record({ kind: is('audit'), value: exactly(32), proof: exactly(48), witness }),
+  fc.record({
+    kind: is('audit'),
+    mask: exactly(48),
+    value: exactly(32),
+    proof: exactly(48),
+    witness,
+  }),
   fc.record({ kind: is('refused'), reason }),
 );
 

@@ -1,6 +1,6 @@
 import type { Bitfield, HeaderId, PeerId, Result } from '../lib/index.ts';
 import type { ClientMessage, Manifest, Metrics, RoundRecord, ServerMessage, Signed } from '../protocol/index.ts'; // prettier-ignore
-import type { SignedHeader, StateUpdate, Summand, VerifiedHeader } from '../vds/index.ts';
+import type { SignedHeader, StateUpdate, SumOrder, VerifiedHeader } from '../vds/index.ts';
 
 /** The messages that drive rounds; signaling and sums are the shell's business. */
 export type RoundMessage = Extract<
@@ -58,8 +58,8 @@ export type CoordinatorEffect =
   | ({
       readonly type: 'collect';
       readonly scales: readonly number[];
-      /** The updates of the manifest with their weights. */
-      readonly summands: readonly Summand<VerifiedHeader>[];
+      /** The manifest, its updates and their weights. */
+      readonly order: SumOrder;
       /** What the new model must hash to; hex. */
       readonly digest: string;
       readonly record: RoundRecord;

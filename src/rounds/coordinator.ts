@@ -2,7 +2,14 @@ import type { Identity } from '../crypto/index.ts';
 import { Bitfield, at, bytesToHex, hexToBytes, shortId, unreachable } from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import { parameterCount, scalesOf, tensorsOf, weightsBySamples } from '../learning/index.ts';
-import { limits, signManifest, signMembership, taskIdOf } from '../protocol/index.ts';
+import {
+  limits,
+  manifestDigest,
+  openingOf,
+  signManifest,
+  signMembership,
+  taskIdOf,
+} from '../protocol/index.ts';
 import type {
   Manifest,
   Metrics,
@@ -299,11 +306,18 @@ export class RoundCoordinator {
   /** Whether a header is the update that was asked for; what is not is never countersigned. */
   #isFitting(author: PeerId, signed: SignedHeader): boolean {
     const { scalars } = this.#options.description.exchange;
-    const asked = { author, round: this.#round, scalars, parameters: this.#parameters };
+    const opening = this.#opening();
+    const asked = { author, opening, round: this.#round, scalars, parameters: this.#parameters };
     const decoded = decodeHeader(signed.header);
     const problem = decoded.ok ? unfitness(decoded.value, asked) : decoded.error;
     if (problem !== null) this.#caught(author, 'header', problem);
     return problem === null;
+  }
+
+  /** What headers of the current attempt are bound to. */
+  #opening(): Uint8Array {
+    const model = headerId(this.#model.header);
+    return openingOf({ task: this.task, round: this.#round, attempt: this.#attempt, model });
   }
 
   #caught(peer: PeerId, what: 'header' | 'sum', reason: string) {
@@ -534,9 +548,10 @@ export class RoundCoordinator {
     } as const;
     this.#phase = { ...phase, ...collecting, deadline };
     const summands = summandsOf(phase.manifest, [...phase.headers.values()]);
+    const order = { manifest: manifestDigest(phase.signed), summands };
     this.#effects.push({
       type: 'collect',
-      ...{ from, round, attempt, revision, scales, summands, digest, record },
+      ...{ from, round, attempt, revision, scales, order, digest, record },
     });
     this.#send(from, { type: 'upload', round, attempt, revision });
   }

@@ -1,5 +1,5 @@
 import type { Bitfield, HeaderId } from '../lib/index.ts';
-import type { ClientMessage, Manifest, Metrics } from '../protocol/index.ts';
+import type { ClientMessage, Metrics, VerifiedManifest } from '../protocol/index.ts';
 import type { SignedHeader, VerifiedHeader } from '../vds/index.ts';
 import type { VerifiedMessage } from './verify-message.ts';
 
@@ -41,15 +41,19 @@ export type MemberEffect =
   | ({ readonly type: 'train'; readonly model: VerifiedHeader } & RoundRef)
   | { readonly type: 'cancel-training' }
   /** Quantise, cut, sign and store the trained update. */
-  | ({ readonly type: 'seal'; readonly scales: readonly number[] } & RoundRef)
+  | ({
+      readonly type: 'seal';
+      readonly model: HeaderId;
+      readonly scales: readonly number[];
+    } & RoundRef)
   | {
       readonly type: 'aggregate';
-      readonly manifest: Manifest;
+      readonly manifest: VerifiedManifest;
       readonly model: VerifiedHeader;
       readonly headers: readonly VerifiedHeader[];
     }
   /** Commit to the sum, prove it, and send it to the coordinator. */
-  | { readonly type: 'upload'; readonly manifest: Manifest }
+  | { readonly type: 'upload'; readonly manifest: VerifiedManifest }
   /** Drop these: the Data Owner revoked them. */
   | { readonly type: 'drop'; readonly headers: readonly HeaderId[] }
   /** Keep the quantiser's error of a round that counted; forget that of one that did not. */
@@ -72,6 +76,6 @@ export type Step =
   | ({ readonly name: 'done'; readonly report: ClientMessage; readonly digest: Uint8Array } & Exchange & RoundRef); // prettier-ignore
 
 interface Exchange {
-  readonly manifest: Manifest;
+  readonly manifest: VerifiedManifest;
   readonly headers: readonly VerifiedHeader[];
 }

@@ -1,5 +1,5 @@
 import { Bitfield, equalBytes, unreachable, type HeaderId, type PeerId } from '../lib/index.ts';
-import type { ClientMessage, Manifest } from '../protocol/index.ts';
+import type { ClientMessage, VerifiedManifest } from '../protocol/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 import type { MemberEffect, MemberEvent, RoundRef, Step } from './member-state.ts';
 import type { VerifiedMessage } from './verify-message.ts';
@@ -186,11 +186,12 @@ export class RoundMember {
   }
 
   #seal(ref: RoundRef, scales: readonly number[]) {
+    if (this.#model === null) return;
     this.#step = { name: 'sealing', ...refOf(ref) };
-    this.#effects.push({ type: 'seal', ...refOf(ref), scales });
+    this.#effects.push({ type: 'seal', ...refOf(ref), model: this.#model.id, scales });
   }
 
-  #exchange(manifest: Manifest, headers: readonly VerifiedHeader[]) {
+  #exchange(manifest: VerifiedManifest, headers: readonly VerifiedHeader[]) {
     const step = this.#step;
     if (this.#model?.id !== manifest.model) return;
     if ('manifest' in step && isSame(step, manifest)) {

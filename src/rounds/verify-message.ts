@@ -1,5 +1,18 @@
-import { err, ok, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts';
-import { verifyManifest, type Manifest, type ServerMessage } from '../protocol/index.ts';
+import {
+  equalBytes,
+  err,
+  ok,
+  type HeaderId,
+  type PeerId,
+  type Result,
+  type TaskId,
+} from '../lib/index.ts';
+import {
+  verifyManifest,
+  type Manifest,
+  type ServerMessage,
+  type VerifiedManifest,
+} from '../protocol/index.ts';
 import type { SignedHeader, StorageServer, VerifiedHeader } from '../vds/index.ts';
 
 type Replace<M, R> = Omit<M, keyof R> & Readonly<R>;
@@ -9,14 +22,13 @@ type Of<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 export type VerifiedMessage =
   | Replace<Of<'welcome'>, { model: VerifiedHeader; revoked: readonly HeaderId[] }>
   | Replace<Of<'open'>, { model: VerifiedHeader }>
-  | Replace<Of<'manifest'>, { manifest: Manifest; headers: readonly VerifiedHeader[] }>
+  | Replace<Of<'manifest'>, { manifest: VerifiedManifest; headers: readonly VerifiedHeader[] }>
   | Replace<
       Of<'closed'>,
       {
         model: VerifiedHeader;
-        sum: VerifiedHeader;
-        /** Whether the sum was checked: a tab that came late does not know what it is a sum of. */
-        sumChecked: boolean;
+        /** null where it could not be checked: a tab that came late knows no summands. */
+        sum: VerifiedHeader | null;
       }
     >
   | { readonly type: 'state'; readonly epoch: number; readonly revoked: readonly HeaderId[] }
@@ -104,6 +116,9 @@ export class MessageVerifier {
       if (header.kind !== 'update' || header.round !== manifest.value.round) {
         return err('manifest: a header is not an update of this round');
       }
+      if (!equalBytes(header.opening, manifest.value.opening)) {
+        return err('manifest: a header is of another attempt');
+      }
     }
     if (headers.length !== manifest.value.entries.length) {
       return err('manifest: headers that it does not name');
@@ -114,16 +129,13 @@ export class MessageVerifier {
   #closed(message: Of<'closed'>): Result<VerifiedMessage> {
     const model = this.#model(message.model);
     if (!model.ok) return model;
-    const sum = this.#server.verifier.verifyHeader(message.sum, 'admitted');
-    if (!sum.ok) return err(`sum: ${sum.error}`);
-    const sumChecked = this.#isOfManifest(message.record);
-    if (sumChecked && this.#manifest) {
-      const { manifest, headers } = this.#manifest;
-      const summands = summandsOf(manifest, headers);
-      const verified = this.#server.verifier.verifySum(sum.value, summands);
-      if (!verified.ok) return verified;
+    if (!this.#isOfManifest(message.record) || this.#manifest === null) {
+      return ok({ ...message, model: model.value, sum: null });
     }
-    return ok({ ...message, model: model.value, sum: sum.value, sumChecked });
+    const { manifest, headers } = this.#manifest;
+    const order = { manifest: manifest.digest, summands: summandsOf(manifest, headers) };
+    const sum = this.#server.verifier.verifySum(message.sum, order, 'admitted');
+    return sum.ok ? ok({ ...message, model: model.value, sum: sum.value }) : sum;
   }
 
   /** Whether the newest manifest that we know is the one that the round was closed with. */

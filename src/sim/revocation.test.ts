@@ -149,7 +149,7 @@ describe('a revoked update', () => {
     replayer.tamper = (message) =>
       message.type === 'header' ? { ...message, signed: header.signed } : message;
     network.revoke(header.id);
-    const refused = () => network.log.some((line) => line.endsWith('header refused: header is revoked by the Data Owner')); // prettier-ignore
+    const refused = () => network.log.some((line) => line.endsWith('header refused: of another attempt')); // prettier-ignore
     expect(network.run(refused, minute)).toBe(true);
     expect(closed(1)()).toBe(false);
     replayer.tamper = (message) => message;

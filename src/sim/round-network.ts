@@ -1,7 +1,7 @@
 import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
 import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates } from '../learning/index.ts'; // prettier-ignore
-import { serverCodec, type ClientMessage, type Manifest, type ServerMessage } from '../protocol/index.ts'; // prettier-ignore
+import { openingOf, serverCodec, type ClientMessage, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
 import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
@@ -299,12 +299,13 @@ export class RoundNetwork {
 
   #seal(
     member: SimulatedMember,
-    { round, attempt, scales }: Extract<MemberEffect, { type: 'seal' }>,
+    { round, attempt, model, scales }: Extract<MemberEffect, { type: 'seal' }>,
   ): MemberEvent {
     assert(member.delta !== null, 'sealing what was trained');
     const { task, tensors } = this.owner;
     const { codes } = quantise(member.delta, scales, tensors, member.random);
-    const about = { task, round, kind: 'update' } as const;
+    const opening = openingOf({ task, round, attempt, model });
+    const about = { task, opening, round, kind: 'update' } as const;
     const { signed, payloads } = seal(about, codes, member.identity, member.random.uint32());
     const header = headerId(signed.header);
     const [author, { samples }] = [member.identity.id, member];
@@ -340,7 +341,7 @@ export class RoundNetwork {
   }
 
   /** A member delivers its sum, and the server's shell judges it. */
-  #upload(member: SimulatedMember, manifest: Manifest): void {
+  #upload(member: SimulatedMember, manifest: VerifiedManifest): void {
     const asked = this.#collecting;
     const { id } = member.identity;
     if (!asked || asked.from !== id || !member.online) return;
@@ -352,7 +353,8 @@ export class RoundNetwork {
     }));
     if (terms.some(({ payloads }) => payloads.length === 0)) return;
     this.#collecting = null;
-    const about = { task: this.owner.task, kind: 'sum' } as const;
+    const { opening, digest } = manifest;
+    const about = { task: this.owner.task, opening, kind: 'sum', manifest: digest } as const;
     const sealed = member.makeSum(terms, (parts, of = round) =>
       sealCut({ ...about, round: of }, cutSum(parts), member.identity, 0),
     );

@@ -190,8 +190,8 @@ describe('a member that', () => {
   test('uploads a false sum is passed over for another one', () => {
     const { network, tabs, closed, record } = start(3, { rounds: 2, minimum: 3 });
     const lie: SumMaker = (terms, seal) => {
-      const { lanes, blindings } = sumOf(terms);
-      return seal({ lanes: lanes.map((lane) => lane ^ 1), blindings });
+      const { lanes, blinding } = sumOf(terms);
+      return seal({ lanes: lanes.map((lane) => lane ^ 1), blinding });
     };
     for (const tab of tabs.slice(0, 2)) tab.makeSum = lie;
     expect(network.run(closed(2), 2 * minute)).toBe(true);

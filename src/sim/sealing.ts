@@ -1,6 +1,6 @@
 import { encodeCanonical, sha256, type Identity } from '../crypto/index.ts';
 import { bytesToHex, seededRandom, utf8ToBytes, type HeaderId, type TaskId } from '../lib/index.ts';
-import { admitHeader, CommitmentKey, Crs, cutPayloads, drawBlindings, sealAtOnce, signHeader } from '../vds/index.ts'; // prettier-ignore
+import { admitHeader, CommitmentKey, Crs, cutPayloads, drawBlinders, noOpening, sealAtOnce, signHeader } from '../vds/index.ts'; // prettier-ignore
 import type { SignedHeader, VerifiedHeader, Verifier } from '../vds/index.ts';
 
 /** n of the simulations: the smallest, so that sealing costs little. */
@@ -20,7 +20,10 @@ interface About {
   readonly task: TaskId;
   readonly round: number;
   readonly kind: 'model' | 'update' | 'sum';
+  readonly opening?: Uint8Array;
   readonly replaces?: HeaderId;
+  /** Of a sum: the manifest's digest. */
+  readonly manifest?: Uint8Array;
 }
 
 const formats = { model: 'bytes', update: 'update', sum: 'sum' } as const;
@@ -49,8 +52,8 @@ export function seedOf(name: string): number {
 export function seal(about: About, lanes: Uint8Array, author: Identity, seed: number): Sealed {
   const update = about.kind === 'update';
   const random = seededRandom(seed);
-  const blindings = update ? drawBlindings(lanes.length, scalars, 'update', random) : null;
-  const payloads = cutPayloads(lanes, scalars, formats[about.kind], blindings);
+  const blinding = update ? drawBlinders(lanes.length, scalars, 'update', random) : null;
+  const payloads = cutPayloads(lanes, scalars, formats[about.kind], blinding);
   return sealCut(about, payloads, author, seed);
 }
 
@@ -64,10 +67,17 @@ export function sealCut(
   const name = nameOf([{ ...about }, author.id, payloads, seed]);
   const known = made.get(name);
   if (known) return known;
-  const lanes = formats[about.kind];
+  const { opening = noOpening, manifest, ...rest } = about;
+  const chunks = payloads.map((_, index) => index);
+  const sum = manifest ? { sum: { manifest, chunks } } : {};
   const random = seededRandom(seed + 1);
   const time = about.kind === 'update' ? { seconds: () => 1, random } : null;
-  const { header } = sealAtOnce(key, { ...about, author: author.id, lanes }, payloads, time);
+  const { header } = sealAtOnce(
+    key,
+    { ...rest, opening, author: author.id, ...sum },
+    payloads,
+    time,
+  );
   const sealed = { signed: signHeader(header, author), payloads };
   made.set(name, sealed);
   return sealed;

@@ -5,7 +5,7 @@ import type { HeaderId, Result, TaskId } from '../lib/index.ts';
 import { taskIdOf, type TaskDescription } from '../protocol/index.ts';
 import type { CoordinatorEffect } from '../rounds/index.ts';
 import { admitHeader, DataOwner, headerId, verifyChunk } from '../vds/index.ts';
-import type { SignedHeader, Summand, VerifiedHeader } from '../vds/index.ts';
+import type { SignedHeader, SumOrder, VerifiedHeader } from '../vds/index.ts';
 import { describeTask, type RoundSettings } from './round-task.ts';
 import { crs, nameOf, seal, type Sealed } from './sealing.ts';
 import { lanesOf } from './sums.ts';
@@ -41,10 +41,13 @@ export class SimulatedOwner {
   }
 
   /** A model as the Data Owner seals and admits it. */
-  sign(round: number, parameters: Float32Array, replaces?: HeaderId): SignedHeader {
-    const about = { task: this.task, round, kind: 'model' } as const;
-    const named = replaces ? { ...about, replaces } : about;
-    const { signed, payloads } = seal(named, float32ToBytes(parameters), this.identity, 0);
+  sign(
+    round: number,
+    parameters: Float32Array,
+    more: { readonly opening?: Uint8Array; readonly replaces?: HeaderId } = {},
+  ): SignedHeader {
+    const about = { task: this.task, round, kind: 'model', ...more } as const;
+    const { signed, payloads } = seal(about, float32ToBytes(parameters), this.identity, 0);
     this.payloads.set(headerId(signed.header), payloads);
     return admitHeader(signed, this.identity);
   }
@@ -69,8 +72,8 @@ export class SimulatedOwner {
     asked: Extract<CoordinatorEffect, { type: 'collect' }>,
     { signed, payloads }: Sealed,
   ): Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }> {
-    const { round, scales, digest, summands } = asked;
-    const sum = this.#admitSum(signed, summands);
+    const { round, scales, digest, order } = asked;
+    const sum = this.#admitSum(signed, order);
     if (!sum.ok) return sum;
     if (payloads.length !== sum.value.columns.length) return err('sum: not all of its chunks');
     for (const [index, payload] of payloads.entries()) {
@@ -81,25 +84,23 @@ export class SimulatedOwner {
     const next = applySum(base, bytesToUint16(lanesOf(payloads)), scales, this.tensors);
     if (bytesToHex(modelDigest(next)) !== digest) return err('another model');
     this.models[round] = next;
-    return ok({ model: this.sign(round, next), sum: sum.value.signed });
+    const { opening } = sum.value;
+    return ok({ model: this.sign(round, next, { opening }), sum: sum.value.signed });
   }
 
-  #admitSum(
-    signed: SignedHeader,
-    summands: readonly Summand<VerifiedHeader>[],
-  ): Result<VerifiedHeader> {
-    const terms = summands.map(({ header, weight }) => [header.id, weight]);
-    const name = nameOf([this.task, this.dataOwner.revoked, signed, terms]);
+  #admitSum(signed: SignedHeader, order: SumOrder): Result<VerifiedHeader> {
+    const terms = order.summands.map(({ header, weight }) => [header.id, weight]);
+    const name = nameOf([this.task, this.dataOwner.revoked, signed, order.manifest, terms]);
     const known = admissions.get(name);
     if (known) return ok(known);
-    const verdict = this.dataOwner.admitSum(signed, summands);
+    const verdict = this.dataOwner.admitSum(signed, order);
     if (verdict.ok) admissions.set(name, verdict.value);
     return verdict;
   }
 
   /** Revokes `old`, a model of `round`, and admits the one that takes its place. */
   replace(old: HeaderId, round: number, parameters: Float32Array): VerifiedHeader {
-    const replaced = this.dataOwner.replace(old, this.sign(round, parameters, old));
+    const replaced = this.dataOwner.replace(old, this.sign(round, parameters, { replaces: old }));
     assert(replaced.ok, 'the replacement is admitted');
     this.payloads.delete(old);
     this.models[round] = parameters;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { encodeCanonical, sign } from '../crypto/index.ts';
 import { assert, at, shortId } from '../lib/index.ts';
-import { decodeHeader, signHeader, type SignedHeader } from '../vds/index.ts';
+import { openingOf } from '../protocol/index.ts';
+import { decodeHeader, headerId, signHeader, type SignedHeader } from '../vds/index.ts';
 import { outcomeOf } from './outcome.ts';
 import { RoundNetwork, type SimulatedMember } from './round-network.ts';
 import { seal } from './sealing.ts';
@@ -43,8 +44,8 @@ describe('a false sum is refused, and another member is asked', () => {
   const wrongLane =
     (place: number): SumMaker =>
     (terms, sealed) => {
-      const { lanes, blindings } = sumOf(terms);
-      return sealed({ lanes: lanes.with(place, at(lanes, place) ^ 1), blindings });
+      const { lanes, blinding } = sumOf(terms);
+      return sealed({ lanes: lanes.with(place, at(lanes, place) ^ 1), blinding });
     };
   const leftOut: SumMaker = (terms, sealed) => {
     const last = terms.length - 1;
@@ -55,19 +56,19 @@ describe('a false sum is refused, and another member is asked', () => {
   const otherWeights: SumMaker = (terms, sealed) =>
     sealed(sumOf(reweighted(terms, (weight, k) => weight + (k === 0 ? 1 : k === 1 ? -1 : 0))));
   const wrongBlinding: SumMaker = (terms, sealed) => {
-    const { lanes, blindings } = sumOf(terms);
-    return sealed({ lanes, blindings: blindings.map((blinding) => blinding + 1n) });
+    const { lanes, blinding } = sumOf(terms);
+    return sealed({ lanes, blinding: blinding.map((each) => each.map((blinder) => blinder + 1n)) });
   };
   const otherPayload: SumMaker = (terms, sealed) => {
     const { signed, payloads } = honestly(terms, sealed);
     return { signed, payloads: payloads.map((bytes) => bytes.with(40, at(bytes, 40) ^ 1)) };
   };
-  const otherColumn = 'sum: column 0 is not Σ a_k·C_k of the manifest';
+  const otherSum = 'sum: it is not Σ a_k·u_k of the manifest';
   const lies: [string, SumMaker, string][] = [
-    ['a lane that is one more or less', wrongLane(3), otherColumn],
-    ['another γ', wrongBlinding, otherColumn],
-    ['another member left out', leftOut, otherColumn],
-    ['other weights', otherWeights, otherColumn],
+    ['a lane that is one more or less', wrongLane(3), otherSum],
+    ['another γ', wrongBlinding, otherSum],
+    ['another member left out', leftOut, otherSum],
+    ['other weights', otherWeights, otherSum],
     [
       'the sum of another round',
       (terms, sealed) => sealed(sumOf(terms), 2),
@@ -89,13 +90,13 @@ describe('a false sum is refused, and another member is asked', () => {
     expectAgreement(setting);
   });
 
-  test('a wrong lane in the second of two chunks, which the reason names', () => {
+  test('a wrong lane in the second of two chunks', () => {
     const setting = start(2, [500]);
     const { network, closed } = setting;
     const liar = askedFirst(setting);
     liar.makeSum = wrongLane(4_000);
     expect(network.run(closed, minute)).toBe(true);
-    const reason = 'sum: column 1 is not Σ a_k·C_k of the manifest';
+    const reason = 'sum: it is not Σ a_k·u_k of the manifest';
     expect(network.log).toContain(`${shortId(liar.identity.id)}: sum refused: ${reason}`);
     expectAgreement(setting);
   });
@@ -178,10 +179,15 @@ describe('a header that the round did not ask for is refused before anybody veri
   const codes = (length: number) => new Uint8Array(length).fill(128);
   type Forge = (network: RoundNetwork, by: SimulatedMember, other: SimulatedMember) => SignedHeader;
   const sealed =
-    (about: { kind?: 'update' | 'sum'; round?: number }, length: number): Forge =>
-    ({ owner }, by) =>
-      seal({ task: owner.task, round: 1, kind: 'update', ...about }, codes(length), by.identity, 9)
-        .signed;
+    (about: { kind?: 'update' | 'sum'; round?: number; attempt?: number }, length: number): Forge =>
+    ({ owner, coordinator }, by) => {
+      const { kind = 'update', round = 1, attempt = 1 } = about;
+      const { task } = owner;
+      const model = headerId(coordinator.snapshot().model.header);
+      const opening = openingOf({ task, round: 1, attempt, model });
+      const named = kind === 'sum' ? { manifest: opening } : {};
+      return seal({ task, opening, round, kind, ...named }, codes(length), by.identity, 9).signed;
+    };
   const otherChunkSize: Forge = (network, by, other) => {
     const decoded = decodeHeader(sealed({}, 7)(network, by, other).header);
     assert(decoded.ok, 'what was sealed decodes');
@@ -190,6 +196,7 @@ describe('a header that the round did not ask for is refused before anybody veri
   const forgeries: [string, Forge, string][] = [
     ['by another author', (network, _, other) => sealed({}, 7)(network, other, other), 'by another author'], // prettier-ignore
     ['of another round', sealed({ round: 2 }, 7), 'of another round'],
+    ['of another attempt', sealed({ attempt: 2 }, 7), 'of another attempt'],
     ['of a sum', sealed({ kind: 'sum' }, 14), 'not an update'],
     ['of too few parameters', sealed({}, 6), 'not of 7 parameters'],
     ['of too many parameters', sealed({}, 8), 'not of 7 parameters'],
@@ -233,9 +240,8 @@ describe('a header that the round did not ask for is refused before anybody veri
       if (message.type !== 'header') return message;
       const decoded = decodeHeader(message.signed.header);
       assert(decoded.ok, 'what was sealed decodes');
-      const { values, proof } = decoded.value.opening;
-      const opening = { values: values.map((y) => y.with(31, at(y, 31) ^ 1)), proof };
-      return { ...message, signed: signHeader({ ...decoded.value, opening }, liar.identity) };
+      const y = decoded.value.y.map((each) => each.with(31, at(each, 31) ^ 1));
+      return { ...message, signed: signHeader({ ...decoded.value, y }, liar.identity) };
     };
     expect(network.run(closed, minute)).toBe(true);
     const reason = 'header refused: header opening does not hold';

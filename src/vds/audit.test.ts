@@ -13,9 +13,10 @@ import { at, bytesToHex, randomBytes, seededRandom } from '../lib/index.ts';
 import { answerAudit, auditAnswerSchema, auditRequestSchema, verifyAudit, type AuditAnswer, type AuditRequest } from './audit.ts'; // prettier-ignore
 import { cutPayloads } from './batch.ts';
 import type { VerifiedHeader } from './header.ts';
-import { crs, errorOf, flipBit, makeBatch, scalars, sealCut, withColumn, type TestBatch } from './testing.ts'; // prettier-ignore
+import { author, crs, errorOf, flipBit, makeBatch, makeTask, owner, scalars, sealCut, stranger, task, type TestBatch } from './testing.ts'; // prettier-ignore
 
 const random = seededRandom(80);
+const parties = { task, auditor: owner.id, holder: stranger.id };
 const makeRequest = (columns: readonly number[], epoch = 3): AuditRequest => ({
   nonce: randomBytes(random, 32),
   epoch,
@@ -23,7 +24,7 @@ const makeRequest = (columns: readonly number[], epoch = 3): AuditRequest => ({
 });
 
 const answerOf = ({ verified, payloads }: TestBatch, request: AuditRequest) =>
-  answerAudit(crs, verified, request, request.columns.map((column) => at(payloads, column))); // prettier-ignore
+  answerAudit(crs, verified, request, parties, request.columns.map((column) => at(payloads, column)), random); // prettier-ignore
 
 const update = makeBatch(2 * 3840 + 700);
 const file = makeBatch(7680 + 100, { kind: 'file' });
@@ -31,7 +32,7 @@ const zeros = makeBatch(new Uint8Array(5000));
 const doesNotHold = 'audit: the proof does not hold';
 
 describe('an answer to an audit', () => {
-  test('of any columns holds: a value and a proof, 80 bytes', () => {
+  test('of any columns holds: a mask, a value and a proof, 128 bytes', () => {
     const asked = fc.constantFrom(update, file, zeros).chain((batch) => {
       const all = batch.payloads.map((_, j) => j);
       return fc.tuple(fc.constant(batch), fc.subarray(all, { minLength: 1 }), fc.nat());
@@ -41,31 +42,30 @@ describe('an answer to an audit', () => {
         const request = makeRequest(columns, epoch);
         const answer = answerOf(batch, request);
         expect(v.is(auditRequestSchema, request) && v.is(auditAnswerSchema, answer)).toBe(true);
-        expect(answer.value.length + answer.proof.length).toBe(80);
-        expect(errorOf(verifyAudit(crs, batch.verified, request, answer, random))).toBe('accepted');
+        expect(answer.mask.length + answer.value.length + answer.proof.length).toBe(128);
+        expect(errorOf(verifyAudit(crs, batch.verified, request, parties, answer, random))).toBe('accepted'); // prettier-ignore
       }),
       { numRuns: 8 },
     );
   });
 
-  test('about zeros is γ and the identity: a constant, and no other one', () => {
+  test('hides what it is of: two answers differ by more than a known factor', () => {
+    // Unmasked, the value of a column at a known z would be a function of the data.
     const request = makeRequest([0]);
-    const answer = answerOf(zeros, request);
-    expect(answer.value).toEqual(at(zeros.payloads, 0).slice(0, 32));
-    expect(answer.proof).toEqual(G1.ZERO.toBytes());
-    const verdict = (tried: AuditAnswer) => errorOf(verifyAudit(crs, zeros.verified, request, tried, random)); // prettier-ignore
-    expect(verdict(answer)).toBe('accepted');
-    expect(verdict({ ...answer, value: encodeScalar(1n) })).toBe(doesNotHold);
-    expect(verdict({ ...answer, proof: G1.BASE.toBytes() })).toBe(doesNotHold);
+    const [one, two] = [answerOf(update, request), answerOf(update, request)];
+    const number = (bytes: Uint8Array) => BigInt(`0x${bytesToHex(bytes)}`);
+    expect(number(one.value)).not.toBe(number(two.value));
+    expect(one.mask).not.toEqual(two.mask);
   });
 
-  test('is another one for every nonce, every epoch and every batch', () => {
+  test('is another one for every nonce, every epoch, every batch, and every time', () => {
     const request = makeRequest([0, 2]);
     const requests = [request, { ...request, nonce: flipBit(request.nonce, 255) }, { ...request, epoch: 4 }]; // prettier-ignore
     const twin = sealCut(update.payloads, { round: 2 });
     const answers = [...requests.map((each) => answerOf(update, each)), answerOf(twin, request)];
-    for (const part of ['value', 'proof'] as const) {
-      expect(new Set(answers.map((answer) => bytesToHex(answer[part]))).size).toBe(4);
+    answers.push(answerOf(update, request));
+    for (const part of ['mask', 'value', 'proof'] as const) {
+      expect(new Set(answers.map((answer) => bytesToHex(answer[part]))).size).toBe(5);
     }
   });
 });
@@ -77,7 +77,8 @@ describe('refused is an answer', () => {
     changed: Partial<AuditAnswer>,
     asked: AuditRequest = request,
     header: VerifiedHeader = update.verified,
-  ) => errorOf(verifyAudit(crs, header, asked, { ...answer, ...changed }, random));
+    asking = parties,
+  ) => errorOf(verifyAudit(crs, header, asked, asking, { ...answer, ...changed }, random));
 
   test('only if it is altered', () => {
     expect(verdict({})).toBe('accepted');
@@ -108,9 +109,32 @@ describe('refused is an answer', () => {
     expect(verdict(answerOf(update, one), one, twin.verified)).toBe(doesNotHold);
   });
 
+  test('meant for another holder, or by another auditor: none can be passed on', () => {
+    for (const other of [
+      { ...parties, holder: author.id },
+      { ...parties, auditor: author.id },
+      { ...parties, task: makeTask() },
+      { ...parties, auditor: parties.holder, holder: parties.auditor },
+    ]) {
+      expect(verdict({}, request, update.verified, other)).toBe(doesNotHold);
+    }
+  });
+
+  test('with another mask, or none', () => {
+    const point = G1.fromBytes(answer.mask);
+    for (const other of [point.negate(), point.add(G1.BASE), G1.BASE]) {
+      expect(verdict({ mask: other.toBytes() })).toBe(doesNotHold);
+    }
+    expect(verdict({ mask: G1.ZERO.toBytes() })).toBe('audit: mask: the identity point');
+    const order3 = new Uint8Array(48).with(0, 0x80); // (0, 2)
+    for (const mask of [order3, answer.mask.slice(1)]) {
+      expect(verdict({ mask })).toMatch(/^audit: mask: /);
+    }
+  });
+
   test('against another commitment', () => {
-    const { commitment } = at(update.header.columns, 1);
-    const other = { ...update.verified, ...withColumn(update.header, 2, { commitment }) };
+    const commitments = update.verified.commitments.with(2, at(update.verified.commitments, 1));
+    const other = { ...update.verified, commitments };
     expect(verdict({}, request, other)).toBe(doesNotHold);
   });
 
@@ -136,20 +160,30 @@ describe('refused is an answer', () => {
 
   test('that is the opening which the header has already', () => {
     const { verified } = makeBatch(3000);
-    const { values, proof } = verified.opening;
-    const known = { value: at(values, 0), proof: encodeG1(pointAt(trustedG1s(proof), 0)) };
+    const known = {
+      value: at(verified.y, 0),
+      proof: encodeG1(pointAt(trustedG1s(verified.pi), 0)),
+    };
     expect(verdict(known, makeRequest([0]), verified)).toBe(doesNotHold);
   });
 
   test('from payloads of which one bit is lost, or in another order', () => {
     const [first, , third] = update.payloads;
     const lost = [at(update.payloads, 0), flipBit(at(update.payloads, 2), 8 * 500)];
-    expect(verdict(answerAudit(crs, update.verified, request, lost))).toBe(doesNotHold);
+    expect(verdict(answerAudit(crs, update.verified, request, parties, lost, random))).toBe(
+      doesNotHold,
+    );
     const blinded = [flipBit(at(update.payloads, 0), 255), at(update.payloads, 2)];
-    expect(verdict(answerAudit(crs, update.verified, request, blinded))).toBe(doesNotHold);
+    expect(verdict(answerAudit(crs, update.verified, request, parties, blinded, random))).toBe(
+      doesNotHold,
+    );
     const swapped = [third, first].flatMap((each) => each ?? []);
-    expect(verdict(answerAudit(crs, update.verified, request, swapped))).toBe(doesNotHold);
-    expect(verdict(answerAudit(crs, update.verified, request, lost.slice(0, 1)))).toBe(doesNotHold);
+    expect(verdict(answerAudit(crs, update.verified, request, parties, swapped, random))).toBe(
+      doesNotHold,
+    );
+    expect(
+      verdict(answerAudit(crs, update.verified, request, parties, lost.slice(0, 1), random)),
+    ).toBe(doesNotHold);
   });
 
   test('of columns that the header lacks', () => {
@@ -158,9 +192,16 @@ describe('refused is an answer', () => {
 });
 
 test('what every member computes is audited as any other', () => {
-  const model = sealCut(cutPayloads(randomBytes(random, 9000), scalars, 'bytes', null), { kind: 'file' }); // prettier-ignore
+  const model = sealCut(cutPayloads(randomBytes(random, 9000), scalars, 'bytes', null), { kind: 'model', author: owner }); // prettier-ignore
   const request = makeRequest([0, 1]);
-  const verdict = verifyAudit(crs, model.verified, request, answerOf(model, request), random);
+  const verdict = verifyAudit(
+    crs,
+    model.verified,
+    request,
+    parties,
+    answerOf(model, request),
+    random,
+  );
   expect(errorOf(verdict)).toBe('accepted');
 });
 

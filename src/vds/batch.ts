@@ -1,69 +1,77 @@
-import { decodeScalar, encodeScalar, encodeUncompressedG1s, encodeUncompressedG2, randomScalar, sha256, toAffinePoints, type G1Point } from '../crypto/index.ts'; // prettier-ignore
+import { decodeScalar, encodeScalar, encodeUncompressedG1s, encodeUncompressedG2, randomScalar, scalarBytes, sha256, toAffinePoints, type G1Point } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, concatBytes, equalBytes, err, ok } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { CommitmentKey } from './commitment.ts';
 import type { OnProgress } from './crs.ts';
-import { unopenedBytes, type Header } from './header.ts';
-import { blindingBytes, chunkCount, chunkLaneBytes, payloadBytes } from './lanes.ts';
+import { formatOf, unopenedBytes, type Header } from './header.ts';
+import { blinders, blindingBytes, chunkCount, chunkLaneBytes, payloadBytes } from './lanes.ts';
 import type { LaneFormat, ScalarCount } from './lanes.ts';
 import { openingFactors, openingPoint } from './opening.ts';
 import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
-import { commitTimes } from './time.ts';
+import { commitTimes, type TimeOpening } from './time.ts';
 
 /** The payloads of a batch and the unsigned header that describes them. */
 export interface Batch {
   readonly header: Header;
-  /** `γ ‖ lanes` of each chunk. */
+  /** `γ₀ ‖ γ₁ ‖ γ₂ ‖ lanes` of each chunk. */
   readonly payloads: readonly Uint8Array<ArrayBuffer>[];
+  /** What opens C_time of an update: the author's to keep. */
+  readonly time: TimeOpening | null;
 }
 
 /** What a header says besides its columns. */
 export interface BatchDescription {
   readonly task: TaskId;
+  /** SHA-256 of the `round.open` that it answers; {@link noOpening} where there was none. */
+  readonly opening: Uint8Array;
   readonly round: number;
   readonly kind: Header['kind'];
   readonly author: PeerId;
-  readonly lanes: LaneFormat;
   /** The batch that this one takes the place of. */
   readonly replaces?: HeaderId;
+  /** Of a sum: the manifest's digest and the chunks that these payloads are. */
+  readonly sum?: NonNullable<Header['sum']>;
+  /** bytes of lanes of the whole sum, where these are some of its chunks. */
+  readonly byteLength?: number;
 }
 
-/** γ of what every member can compute: 1, because with 0 a chunk of zeros had no commitment. */
-const publicBlinding = 1n;
+/** The opening of what no `round.open` asked for: the initial model, files. */
+export const noOpening = new Uint8Array(32);
 
 /**
  * Cuts lanes into the payloads of their chunks.
  *
- * @param blindings γ of each chunk; null for what every member computes by itself (models), so
- * that all arrive at the same chunks
+ * @param blinding γ₀, γ₁, γ₂ of each chunk; null for what every member computes by itself
+ * (models): zeros, so that all arrive at the same chunks
  */
 export function cutPayloads(
   lanes: Uint8Array,
   scalars: ScalarCount,
   format: LaneFormat,
-  blindings: readonly bigint[] | null,
+  blinding: readonly (readonly bigint[])[] | null,
 ): Uint8Array<ArrayBuffer>[] {
   assert(lanes.length > 0, 'a batch has at least one lane');
   const full = chunkLaneBytes(scalars, format);
   return Array.from({ length: chunkCount(lanes.length, scalars, format) }, (_, index) => {
     const part = lanes.subarray(index * full, (index + 1) * full);
     const payload = new Uint8Array(blindingBytes + part.length);
-    const blinding = blindings === null ? publicBlinding : at(blindings, index);
-    payload.set(encodeScalar(blinding));
+    if (blinding !== null) {
+      at(blinding, index).forEach((each, b) => payload.set(encodeScalar(each), b * scalarBytes));
+    }
     payload.set(part, blindingBytes);
     return payload;
   });
 }
 
-/** γ for each chunk of a batch that is to hide its values; `random` must be secure. */
-export function drawBlindings(
+/** γ₀, γ₁, γ₂ for each chunk of a batch that is to hide its values; `random` must be secure. */
+export function drawBlinders(
   byteLength: number,
   scalars: ScalarCount,
   format: LaneFormat,
   random: Random,
-): bigint[] {
+): bigint[][] {
   const length = chunkCount(byteLength, scalars, format);
-  return Array.from({ length }, () => randomScalar(random));
+  return Array.from({ length }, () => Array.from({ length: blinders }, () => randomScalar(random)));
 }
 
 /** When each chunk of an update is sealed, and the randomness that hides it. */
@@ -118,43 +126,52 @@ function* sealing(
   time: Sealing | null,
 ): Generator<number, Batch> {
   const { crs } = key;
+  const { replaces = null, sum = null, ...rest } = about;
+  const lanes = formatOf(about.kind);
   const commitments: G1Point[] = [];
   const seconds: number[] = [];
   for (const [index, payload] of payloads.entries()) {
-    commitments.push(key.commit(payload, about.lanes));
+    // What a sum commits to follows from the updates, and every verifier computes it.
+    if (sum === null) commitments.push(key.commit(payload, lanes));
     if (time !== null) seconds.push(time.seconds());
     yield (index + 1) / (payloads.length + 2);
   }
   const encoded = encodeUncompressedG1s(toAffinePoints(commitments));
-  const { replaces = null, ...rest } = about;
-  const unopened: Omit<Header, 'opening'> = {
+  const sealed = time && commitTimes(crs, seconds, time.random);
+  const unopened: Omit<Header, 'y' | 'pi'> = {
     type: 'header',
-    version: 2,
+    version: 3,
     suite: 'bls12-381',
+    byteLength: payloads.reduce((total, payload) => total + payload.length - blindingBytes, 0),
     ...rest,
+    lanes,
     scalars: crs.scalars,
-    byteLength: payloads.reduce((sum, payload) => sum + payload.length - blindingBytes, 0),
     crs: crs.digest,
-    columns: payloads.map((payload, i) => ({ digest: sha256(payload), commitment: at(encoded, i) })), // prettier-ignore
-    time: time && encodeUncompressedG2(commitTimes(crs, seconds, time.random).commitment),
+    columns: payloads.map((payload, i) => ({
+      digest: sha256(payload),
+      commitment: encoded[i] ?? null,
+    })),
+    time: sealed && encodeUncompressedG2(sealed.commitment),
     replaces,
+    sum,
   };
   const point = openingPoint(unopenedBytes(unopened));
-  const polynomials = payloads.map((payload) => payloadPolynomial(payload, about.lanes));
+  const polynomials = payloads.map((payload) => payloadPolynomial(payload, lanes, crs.scalars));
   const values = polynomials.map((polynomial) => evaluate(polynomial, point));
   const combined = combinePolynomials(polynomials, openingFactors(point, values));
+  // The quotient depends on secret blinders. How long its sum takes depends on which of its bytes
+  // are 0, which shows to the own tab only.
   const proof = key.table.multiply(quotient(combined, point));
   yield 1;
-  const opening = {
-    values: values.map(encodeScalar),
-    proof: at(encodeUncompressedG1s(toAffinePoints([proof])), 0),
-  };
-  return { header: { ...unopened, opening }, payloads };
+  const pi = at(encodeUncompressedG1s(toAffinePoints([proof])), 0);
+  const header: Header = { ...unopened, y: values.map(encodeScalar), pi };
+  return { header, payloads, time: sealed && { blinding: sealed.blinding, seconds } };
 }
 
-/** bytes of chunk `index` of a batch, γ included. */
+/** bytes of the chunk in column `index` of a batch, blinders included. */
 export function chunkBytes(header: Header, index: number): number {
-  return payloadBytes(header.byteLength, header.scalars, header.lanes, index);
+  const chunk = header.sum === null ? index : at(header.sum.chunks, index);
+  return payloadBytes(header.byteLength, header.scalars, header.lanes, chunk);
 }
 
 /**
@@ -177,16 +194,24 @@ function pointOf(header: Header): bigint {
  */
 export function verifyChunk(header: Header, index: number, payload: Uint8Array): Result<null> {
   const column = header.columns[index];
-  const expected = header.opening.values[index];
+  const expected = header.y[index];
   if (column === undefined || expected === undefined) {
     return err(`chunk ${index} is not in the header`);
   }
   if (payload.length !== chunkBytes(header, index)) return err('chunk length');
   if (!equalBytes(sha256(payload), column.digest)) return err('chunk digest');
-  if (!decodeScalar(payload.subarray(0, blindingBytes)).ok) return err('chunk blinding');
-  const value = evaluate(payloadPolynomial(payload, header.lanes), pointOf(header));
-  if (!equalBytes(encodeScalar(value), expected)) return err('chunk evaluation');
-  return ok(null);
+  return opens(header, payload, expected);
+}
+
+/** Whether a payload takes a column's value y_j at z. */
+function opens(header: Header, payload: Uint8Array, expected: Uint8Array): Result<null> {
+  for (let b = 0; b < blinders; b++) {
+    const blinder = decodeScalar(payload.subarray(b * scalarBytes, (b + 1) * scalarBytes));
+    if (!blinder.ok) return err('chunk blinding');
+  }
+  const polynomial = payloadPolynomial(payload, header.lanes, header.scalars);
+  const value = encodeScalar(evaluate(polynomial, pointOf(header)));
+  return equalBytes(value, expected) ? ok(null) : err('chunk evaluation');
 }
 
 /** Joins verified payloads, in order, back to the lanes. */

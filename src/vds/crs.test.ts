@@ -5,8 +5,10 @@ import { assert, at, bytesToHex, concatBytes, hexToBytes, ownBytes, randomBytes,
 import { Crs, crsBytes, testTrapdoor as alpha } from './crs.ts';
 import { scalarCounts } from './lanes.ts';
 
-const n = 256;
-const crs = await Crs.forTests(n);
+const scalars = 256;
+/** N of VDS.md: n data scalars and two more blinders. */
+const n = scalars + 2;
+const crs = await Crs.forTests(scalars);
 const { Fp, Fp2 } = bls12_381.fields;
 
 /** α^0 … α^2n. */
@@ -16,9 +18,9 @@ for (let i = 1; i <= 2 * n; i++) powers.push((at(powers, i - 1) * alpha) % r);
 const encodedG1 = (i: number) => G1.BASE.multiply(at(powers, i)).toBytes(false);
 const encodedG2 = (i: number) => G2.BASE.multiply(at(powers, i)).toBytes(false);
 
-// Where a power lies in the file: after 8 bytes of magic and 4 of n; n+1 is left out.
-const placeG1 = (i: number) => 12 + 96 * (i <= n ? i - 1 : i - 2);
-const placeG2 = (i: number) => 12 + 96 * (2 * n - 1) + 192 * (i - 1);
+// Where a power lies in the file: after 8 bytes of magic and 8 of numbers; N+1 is left out.
+const placeG1 = (i: number) => 16 + 96 * (i <= n ? i - 1 : i - 2);
+const placeG2 = (i: number) => 16 + 96 * (2 * n - 1) + 192 * (i - 1);
 const readG1 = (i: number) => crs.file.slice(placeG1(i), placeG1(i) + 96);
 const readG2 = (i: number) => crs.file.slice(placeG2(i), placeG2(i) + 192);
 
@@ -39,17 +41,17 @@ async function refusal(file: Uint8Array): Promise<string> {
 }
 
 describe('the file', () => {
-  test('is magic, n, α^1 … α^2n without α^(n+1) in G1, α^1 … α^n in G2', () => {
-    const header = concatBytes(utf8ToBytes('MURMCRS1'), new Uint8Array([0, 0, 1, 0]));
-    expect(crs.file.subarray(0, 12)).toEqual(header);
+  test('is magic, n, no contributions, α^1 … α^2N without α^(N+1) in G1, α^1 … α^N in G2', () => {
+    const header = concatBytes(utf8ToBytes('MURMCRS2'), new Uint8Array([0, 0, 1, 0, 0, 0, 0, 0]));
+    expect(crs.file.subarray(0, 16)).toEqual(header);
     for (const i of [1, 2, 3, 100, n - 1, n, n + 2, n + 3, 400, 2 * n - 1, 2 * n]) {
       expect(readG1(i)).toEqual(encodedG1(i));
     }
     for (const i of [1, 2, 77, n - 1, n]) expect(readG2(i)).toEqual(encodedG2(i));
-    expect(crs.file.length).toBe(12 + 96 * (2 * n - 1) + 192 * n);
-    expect(scalarCounts.map(crsBytes)).toEqual(scalarCounts.map((m) => 12 + 96 * (2 * m - 1) + 192 * m)); // prettier-ignore
+    expect(crs.file.length).toBe(16 + 96 * (2 * n - 1) + 192 * n);
+    expect(scalarCounts.map(crsBytes)).toEqual(scalarCounts.map((m) => 16 + 96 * (2 * m + 3) + 192 * (m + 2))); // prettier-ignore
     expect(crs.digest).toEqual(sha256(crs.file));
-    expect(crs.scalars).toBe(n);
+    expect([crs.scalars, crs.degree]).toEqual([scalars, n]);
   });
 
   test('does not hold the power n+1, nor the opposite point', () => {
@@ -71,10 +73,10 @@ describe('the powers', () => {
   });
 
   test('n+1 and 2n+1 cannot be had', () => {
-    expect(() => crs.g1(n + 1)).toThrow('the power n+1 is not published');
+    expect(() => crs.g1(n + 1)).toThrow('the power N+1 is not published');
     expect(() => crs.g1(2 * n + 1)).toThrow();
     const one = (place: number) => Array.from({ length: 2 * n + 1 }, (_, i) => (i === place ? 1n : 0n)); // prettier-ignore
-    expect(() => crs.combine(one(n + 1))).toThrow('the power n+1');
+    expect(() => crs.combine(one(n + 1))).toThrow('the power N+1');
     expect(crs.combine(one(n + 2)).equals(crs.g1(n + 2))).toBe(true);
   });
 
@@ -84,10 +86,10 @@ describe('the powers', () => {
     expect(crs.combine(coefficients).equals(G1.BASE.multiply(exponent))).toBe(true);
   });
 
-  test('to commit with are those up to n', () => {
-    expect(crs.committingPowers.xs.length).toBe(n + 1);
-    for (const i of [0, 1, n]) {
-      expect(pointAt(crs.committingPowers, i).toBytes(false)).toEqual(encodedG1(i));
+  test('to open with are those below N', () => {
+    expect(crs.openingPowers.xs.length).toBe(n);
+    for (const i of [0, 1, n - 1]) {
+      expect(pointAt(crs.openingPowers, i).toBytes(false)).toEqual(encodedG1(i));
     }
   });
 });
@@ -103,7 +105,7 @@ describe('generated', () => {
   };
   let drawn: Crs;
   beforeAll(async () => {
-    drawn = await Crs.generate(n, seededRandom(1), watch);
+    drawn = await Crs.generate(scalars, seededRandom(1), watch);
   });
 
   test('from the randomness that it is given, and from nothing else', () => {
@@ -126,10 +128,10 @@ describe('generated', () => {
       told++;
       if (share > 0.1) throw new Error('enough');
     };
-    await expect(Crs.generate(n, seededRandom(3), stop)).rejects.toThrow('enough');
+    await expect(Crs.generate(scalars, seededRandom(3), stop)).rejects.toThrow('enough');
     expect(told).toBe(3);
     const reject = () => Promise.reject(new Error('enough'));
-    await expect(Crs.generate(n, seededRandom(3), reject)).rejects.toThrow('enough');
+    await expect(Crs.generate(scalars, seededRandom(3), reject)).rejects.toThrow('enough');
   });
 
   test('passes the check of a stranger, who is told how far it is', async () => {
@@ -163,12 +165,13 @@ describe('opened', () => {
   const count = (value: number) => withBytes([8, new Uint8Array([0, 0, value >> 8, value & 255])]);
   const cases: [name: string, file: Uint8Array, error: string][] = [
     ['nothing', new Uint8Array(), 'CRS file: too short'],
-    ['the first bytes', crs.file.slice(0, 11), 'CRS file: too short'],
-    ['other magic', withBytes([7, utf8ToBytes('2')]), 'CRS file: not a CRS'],
+    ['the first bytes', crs.file.slice(0, 15), 'CRS file: too short'],
+    ['other magic', withBytes([7, utf8ToBytes('1')]), 'CRS file: not a CRS'],
     ['n of 512, in the length of 256', count(512), 'CRS file: wrong length'],
     ['n of 255', count(255), 'CRS file: n = 255 is not offered'],
     ['n of 0', count(0), 'CRS file: n = 0 is not offered'],
     ['n of 2^24 and 256', withBytes([8, new Uint8Array([1])]), 'CRS file: n = 16777472 is not offered'], // prettier-ignore
+    ['contributions', withBytes([15, new Uint8Array([1])]), 'CRS file: contributions, which this version does not know'], // prettier-ignore
     ['one byte less', crs.file.slice(0, -1), 'CRS file: wrong length'],
     ['one point less', crs.file.slice(0, -192), 'CRS file: wrong length'],
     ['one byte more', concatBytes(crs.file, new Uint8Array(1)), 'CRS file: wrong length'],
@@ -224,12 +227,12 @@ describe('refused is a file, though its digest is pinned, with', () => {
   test.each([
     ['the identity', 5, identityG1, 'from 0 on, point 4: not canonical'],
     ['the identity at the first place', 1, identityG1, 'from 0 on, point 0: not canonical'],
-    ['the identity at the last place', 2 * n, identityG1, 'from 448 on, point 62: not canonical'],
-    ['zeros', n, new Uint8Array(96), 'from 192 on, point 63: not on the curve'],
+    ['the identity at the last place', 2 * n, identityG1, 'from 512 on, point 2: not canonical'],
+    ['zeros', n, new Uint8Array(96), 'from 256 on, point 1: not on the curve'],
     ['a point of order 3', 5, order3, 'from 0 on, point 4: not in the subgroup'],
     ['a point with a flag', 5, flagged, 'from 0 on, point 4: not canonical'],
     ['x + p for x', 5, alias, 'from 0 on, point 4: not canonical'],
-    ['a point off the curve', n + 2, offG1, 'from 256 on, point 0: not on the curve'],
+    ['a point off the curve', n + 2, offG1, 'from 256 on, point 2: not on the curve'],
   ])('%s in G1, at %i', async (_name, power, point, error) => {
     expect(await refusal(withBytes([placeG1(power), point]))).toBe(`CRS: G1 ${error}`);
   });
@@ -250,9 +253,10 @@ describe('refused is a file, though its digest is pinned, with', () => {
     return G1.BASE.multiply(exponent).toBytes(false);
   });
   const shifted = concatBytes(encodedG1(n + 1), crs.file.slice(placeG1(n + 2), placeG1(2 * n)));
+  const foreignG2 = G2.BASE.multiply(7n).toBytes(false);
   const [inG1, above, inG2] = [
     'CRS: G1 is not powers of one α',
-    'CRS: G1 above n+1 is not powers of the same α',
+    'CRS: G1 above N+1 is not powers of the same α',
     'CRS: G2 is not powers of α',
   ];
   // What is swapped within a run leaves every sum with equal weights as it was.
@@ -260,11 +264,22 @@ describe('refused is a file, though its digest is pinned, with', () => {
     ['two powers of the lower run swapped', swapG1(20, 21), inG1],
     ['the last power another one', withBytes([placeG1(2 * n), negated(2 * n)]), inG1],
     ['the last power of the lower run another one', withBytes([placeG1(n), negated(n)]), inG1],
-    ['the first power of G2 another one', withBytes([placeG2(1), encodedG2(2)]), inG1],
+    ['the first power of G2 another one', withBytes([placeG2(1), foreignG2]), inG1],
     ['the upper run doubled', withBytes([placeG1(n + 2), concatBytes(...scaled)]), above],
     ['n+1 … 2n−1 in place of n+2 … 2n', withBytes([placeG1(n + 2), shifted]), above],
+    [
+      'a point of G1 repeated',
+      withBytes([placeG1(9), readG1(8)]),
+      'CRS: a point of G1 is there twice',
+    ],
+    [
+      'a point of G2 repeated',
+      withBytes([placeG2(9), readG2(8)]),
+      'CRS: a point of G2 is there twice',
+    ],
+    ['[1]₁ as a power', withBytes([placeG1(9), G1.BASE.toBytes(false)]), 'CRS: a point of G1 is there twice'], // prettier-ignore
     ['two powers of G2 swapped', swapG2(30, 31), inG2],
-    ['the last power of G2 another one', withBytes([placeG2(n), encodedG2(1)]), inG2],
+    ['the last power of G2 another one', withBytes([placeG2(n), foreignG2]), inG2],
   ])('%s', async (_name, file, error) => {
     expect(await refusal(file)).toBe(error);
   });

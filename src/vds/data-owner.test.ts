@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeG1, encodeScalar, G1 } from '../crypto/index.ts';
+import { encodeG1, G1 } from '../crypto/index.ts';
 import { at, randomBytes, seededRandom } from '../lib/index.ts';
-import { cutPayloads, joinLanes } from './batch.ts';
+import { cutPayloads, joinLanes, noOpening } from './batch.ts';
 import { Crs } from './crs.ts';
 import type { DataOwner } from './data-owner.ts';
 import { signHeader } from './header.ts';
 import { blindingBytes } from './lanes.ts';
 import { maxRevoked } from './state.ts';
-import { author, crs, errorOf, key, makeBatch, makeDataOwner, makeHeaderId, makeIdentity, makeSum, makeTask, makeVerifier, now, owner, scalars, sealCut, signed, stranger, task, valueOf, type TestBatch } from './testing.ts'; // prettier-ignore
+import { author, crs, errorOf, key, makeBatch, makeDataOwner, makeHeaderId, makeIdentity, makeSum, makeTask, makeVerifier, now, orderOf, owner, scalars, sealCut, signed, stranger, task, valueOf, type TestBatch } from './testing.ts'; // prettier-ignore
 
 /** A batch as its author offers it: not admitted. */
 const offered = ({ header }: TestBatch, by = author) => signHeader(header, by);
@@ -56,16 +56,17 @@ describe('create', () => {
     payloads.map((payload) => payload.slice(0, blindingBytes));
 
   test('of a model makes the chunks that every member computes', async () => {
-    const about = { round: 4, kind: 'model' } as const;
+    const about = { opening: noOpening, round: 4, kind: 'model' } as const;
     const { signed, payloads } = await makeDataOwner().create(key, about, bytes, false);
-    const { columns } = sealCut(cutPayloads(bytes, scalars, 'bytes', null), about).header;
+    const cut = cutPayloads(bytes, scalars, 'bytes', null);
+    const { columns } = sealCut(cut, { ...about, author: owner }).header;
     const header = valueOf(makeVerifier().verifyHeader(signed, 'admitted'));
     expect(header).toMatchObject({ ...about, author: owner.id, columns, byteLength: 9000 });
-    expect(blindings(payloads)).toEqual(payloads.map(() => encodeScalar(1n)));
+    expect(blindings(payloads)).toEqual(payloads.map(() => new Uint8Array(blindingBytes)));
   });
 
   test('of a file hides it, verifies for everybody and gives the bytes back', async () => {
-    const about = { round: 0, kind: 'file', replaces: makeHeaderId() } as const;
+    const about = { opening: noOpening, round: 0, kind: 'file', replaces: makeHeaderId() } as const;
     const make = () => makeDataOwner().create(key, about, bytes, true);
     const [first, second] = [await make(), await make()];
     const header = valueOf(makeVerifier().verifyHeader(first.signed, 'admitted'));
@@ -80,7 +81,7 @@ describe('create', () => {
 
   test('can be stopped', async () => {
     const stop = () => Promise.reject(new Error('enough'));
-    const about = { round: 0, kind: 'file' } as const;
+    const about = { opening: noOpening, round: 0, kind: 'file' } as const;
     await expect(makeDataOwner().create(key, about, bytes, true, stop)).rejects.toThrow('enough');
   });
 });
@@ -89,13 +90,13 @@ describe('admit', () => {
   const good = [makeBatch(40), makeBatch(4000), makeBatch(40)];
 
   test('countersigns what holds and names what does not, each in its place', () => {
-    const mixed = signed({ ...at(good, 2), header: { ...at(good, 2).header, opening: at(good, 0).header.opening } }); // prettier-ignore
+    const mixed = signed({ ...at(good, 2), header: { ...at(good, 2).header, y: at(good, 0).header.y } }); // prettier-ignore
     const tried = [
       offered(at(good, 0)),
       offered(mixed),
       offered(at(good, 1), stranger),
       offered(makeBatch(40, { task: makeTask() })),
-      offered(makeBatch(40, { kind: 'model' })),
+      offered(makeBatch(40, { kind: 'model', author })),
       { ...offered(at(good, 2)), admission: new Uint8Array(64) },
     ];
     const results = makeDataOwner().admit(tried);
@@ -144,17 +145,21 @@ describe('admit', () => {
   test('of a sum looks at its summands as well', () => {
     const updates = [makeBatch(40), makeBatch(40, { author: stranger })];
     const weights = [200, 56];
-    const sum = makeSum(updates.map((batch, k) => ({ batch, weight: at(weights, k) })));
-    const summands = updates.map(({ verified }, k) => ({ header: verified, weight: at(weights, k) })); // prettier-ignore
+    const terms = updates.map((batch, k) => ({ batch, weight: at(weights, k) }));
+    const sum = makeSum(terms);
+    const order = orderOf(terms);
     const dataOwner = makeDataOwner();
-    const admitted = valueOf(dataOwner.admitSum(offered(sum), summands));
+    const admitted = valueOf(dataOwner.admitSum(offered(sum), order));
     expect(admitted.signed).toEqual(sum.signed);
-    const wrong = summands.map((summand) => ({ ...summand, weight: 128 }));
-    expect(errorOf(dataOwner.admitSum(offered(sum), wrong))).toMatch(/^sum: column 0/);
-    const opening = makeBatch(40).header.opening;
-    const lying = signed({ ...sum, header: { ...sum.header, opening } });
-    expect(errorOf(dataOwner.admitSum(offered(lying), summands))).toBe(
-      'header opening does not hold',
+    const wrong = orderOf(terms.map(({ batch }) => ({ batch, weight: 128 })));
+    const error = 'sum: it is not Σ a_k·u_k of the manifest';
+    expect(errorOf(dataOwner.admitSum(offered(sum), wrong))).toBe(error);
+    const { y } = makeBatch(40).header;
+    const lying = signed({ ...sum, header: { ...sum.header, y } });
+    expect(errorOf(dataOwner.admitSum(offered(lying), order))).toBe(error);
+    valueOf(dataOwner.revoke(at(updates, 0).verified.id));
+    expect(errorOf(dataOwner.admitSum(offered(sum), order))).toBe(
+      'sum: of an update that is revoked',
     );
   });
 });
@@ -217,8 +222,8 @@ describe('replace', () => {
   });
 
   test('does neither where the new one does not hold', () => {
-    const { opening } = makeBatch(40).header;
-    const lying = signed({ ...by, header: { ...by.header, opening } });
+    const { y } = makeBatch(40).header;
+    const lying = signed({ ...by, header: { ...by.header, y } });
     const revokedOnce = makeDataOwner({ revoked: [old.verified.id] });
     const revokedNew = makeDataOwner({ revoked: [by.verified.id] });
     for (const [dataOwner, tried, error] of [

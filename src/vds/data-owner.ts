@@ -2,13 +2,13 @@ import { encodeG1, encodeG2, hashToScalar, type G2Point, type Identity } from '.
 import { at, err, hexToBytes, ok } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import { accumulate, accumulatorKey, serverKeys } from './accumulator.ts';
-import { cutPayloads, drawBlindings, sealPayloads, type BatchDescription } from './batch.ts';
+import { cutPayloads, drawBlinders, sealPayloads, type BatchDescription } from './batch.ts';
 import type { CommitmentKey } from './commitment.ts';
 import type { Crs, OnProgress } from './crs.ts';
 import { admitHeader, decodeHeader, headerId, signHeader } from './header.ts';
 import type { SignedHeader, VerifiedHeader } from './header.ts';
 import { maxRevoked, signState, type StateUpdate } from './state.ts';
-import type { Summand } from './sum.ts';
+import type { SumOrder } from './sum.ts';
 import { Verifier } from './verifier.ts';
 
 /** What everybody may know, and pins: the Data Owner's public half. */
@@ -106,15 +106,15 @@ export class DataOwner {
    */
   async create(
     key: CommitmentKey,
-    about: Omit<BatchDescription, 'author' | 'task' | 'lanes'>,
+    about: Omit<BatchDescription, 'author' | 'task'>,
     bytes: Uint8Array,
     hiding: boolean,
     onProgress?: OnProgress,
   ): Promise<{ readonly signed: SignedHeader; readonly payloads: Uint8Array<ArrayBuffer>[] }> {
     const { task, identity, crs, random } = this.#options;
-    const blindings = hiding ? drawBlindings(bytes.length, crs.scalars, 'bytes', random) : null;
-    const payloads = cutPayloads(bytes, crs.scalars, 'bytes', blindings);
-    const description = { ...about, task, author: identity.id, lanes: 'bytes' } as const;
+    const blinding = hiding ? drawBlinders(bytes.length, crs.scalars, 'bytes', random) : null;
+    const payloads = cutPayloads(bytes, crs.scalars, 'bytes', blinding);
+    const description = { ...about, task, author: identity.id };
     const { header } = await sealPayloads(key, description, payloads, null, onProgress);
     return { signed: admitHeader(signHeader(header, identity), identity), payloads };
   }
@@ -134,12 +134,13 @@ export class DataOwner {
     });
   }
 
-  /** Admits the sum of these updates, whose headers it verified, with these weights. */
-  admitSum(signed: SignedHeader, summands: readonly Summand[]): Result<VerifiedHeader> {
-    const admitted = at(this.admit([signed]), 0);
-    if (!admitted.ok) return admitted;
-    const verified = this.#verifier.verifySum(admitted.value, summands);
-    return verified.ok ? admitted : verified;
+  /** Countersigns a sum that opens against the updates of a manifest. */
+  admitSum(signed: SignedHeader, order: SumOrder): Result<VerifiedHeader> {
+    const revoked = order.summands.find(({ header }) => this.isRevoked(header.id));
+    if (revoked) return err('sum: of an update that is revoked');
+    const verified = this.#verifier.verifySum(signed, order, 'any');
+    if (!verified.ok) return verified;
+    return ok({ ...verified.value, signed: admitHeader(signed, this.#options.identity) });
   }
 
   /** Revokes a batch: the epoch grows, and every state from now on names it. */

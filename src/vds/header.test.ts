@@ -10,6 +10,9 @@ import { author, crs, errorOf, flipBit, makeBatch, makeTask, makeVerifier, numbe
 
 const expected = { task, ownerKey: owner.id, crs: crs.digest, scalars, admitted: true };
 const { header, signed, verified } = makeBatch(4000, { round: 3 });
+const commitmentsOf = ({ columns }: Header) =>
+  columns.flatMap(({ commitment }) => commitment ?? []);
+const commitmentOf = (index: number) => at(verified.commitments, index);
 
 const refusal = (tried: SignedHeader) => errorOf(verifySignatures(tried, expected));
 /** What is said of any value that its author signed and the Data Owner admitted. */
@@ -32,10 +35,8 @@ describe('a header', () => {
   test('that its author signed and the Data Owner admitted is accepted, with its id', () => {
     const id = bytesToHex(sha256(signed.header));
     expect(headerId(signed.header)).toBe(id);
-    expect(verifySignatures(signed, expected)).toEqual({
-      ok: true,
-      value: { ...header, id, signed },
-    });
+    expect(verifySignatures(signed, expected)).toEqual({ ok: true, value: header });
+    expect(verified.id).toBe(id);
   });
 
   test('needs no admission where the Data Owner itself asks, and does everywhere else', () => {
@@ -62,13 +63,20 @@ describe('a header', () => {
     const seen = [bytesToHex(unopenedBytes(header))];
     const columns = header.columns.slice().reverse();
     const changes: Partial<Header>[] = [
-      ...[{ task: makeTask() }, { round: 4 }, { author: stranger.id }, { byteLength: 4001 }],
+      ...[
+        { task: makeTask() },
+        { opening: sha256(identity) },
+        { round: 4 },
+        { author: stranger.id },
+        { byteLength: 4001 },
+      ],
       ...([{ kind: 'file' }, { scalars: 512 }, { lanes: 'bytes' }] as const),
       ...[{ crs: new Uint8Array(32) }, { columns }, { time: null }, { replaces: verified.id }],
+      { sum: { manifest: sha256(identity), chunks: [0] } },
     ];
     for (const change of changes) seen.push(bytesToHex(unopenedBytes({ ...header, ...change })));
     expect(new Set(seen).size).toBe(changes.length + 1);
-    const reopened = { ...header, opening: { values: [], proof: identity } };
+    const reopened = { ...header, y: [], pi: identity };
     expect(bytesToHex(unopenedBytes(reopened))).toBe(seen[0]);
   });
 });
@@ -109,9 +117,8 @@ describe('a header is refused', () => {
     const error = 'header with another CRS than the task pins';
     expect(refusalOf({ ...header, crs: sha256(crs.digest) })).toBe(error);
     // 4,000 lanes are two columns at n = 256, one at n = 512.
-    const [column, value] = [at(header.columns, 0), at(header.opening.values, 0)];
-    const opening = { ...header.opening, values: [value] };
-    expect(refusalOf({ ...header, scalars: 512, columns: [column], opening })).toBe(error);
+    const [column, value] = [at(header.columns, 0), at(header.y, 0)];
+    expect(refusalOf({ ...header, scalars: 512, columns: [column], y: [value] })).toBe(error);
   });
 
   test('signed by somebody else than the author it names', () => {
@@ -141,7 +148,7 @@ describe('a header is refused', () => {
   });
 
   test('of a model that is not by the Data Owner', () => {
-    const foreign = makeBatch(10, { kind: 'model' });
+    const foreign = makeBatch(10, { kind: 'model', author });
     expect(refusal(foreign.signed)).toBe('header of a model that is not by the Data Owner');
     expect(refusal(makeBatch(10, { kind: 'model', author: owner }).signed)).toBe('accepted');
   });
@@ -159,19 +166,23 @@ describe('a header is refused', () => {
   });
 
   const column = at(header.columns, 0);
-  const { values, proof } = header.opening;
+  const { y, pi } = header;
   /** What is wrong, with what, and where the schema finds it. */
   const wrong: [string, Record<string, unknown>, string][] = [
     ['more columns than its bytes need', { columns: [...header.columns, column] }, 'number of columns'], // prettier-ignore
     ['fewer columns than its bytes need', { byteLength: 2 * 3840 + 1 }, 'number of columns'],
     ['no columns', { columns: [] }, 'at columns'],
     ['too many columns', { columns: new Array(maxColumns + 1).fill(column) }, 'at columns'],
-    ['a value too few', { opening: { proof, values: values.slice(1) } }, 'one value per column'],
-    ['a value too many', { opening: { proof, values: [...values, ...values] } }, 'one value per column'], // prettier-ignore
-    ['a value of 31 bytes', { opening: { proof, values: [values[0]?.subarray(1), values[1]] } }, 'at opening.values.0'], // prettier-ignore
-    ['a compressed proof', { opening: { values, proof: G1.BASE.toBytes(true) } }, 'at opening.proof'], // prettier-ignore
-    ['a field more in its opening', { opening: { values, proof, point: 1 } }, 'at opening.point'],
+    ['a value too few', { y: y.slice(1) }, 'one value per column'],
+    ['a value too many', { y: [...y, ...y] }, 'one value per column'], // prettier-ignore
+    ['a value of 31 bytes', { y: [y[0]?.subarray(1), y[1]] }, 'at y.0'], // prettier-ignore
+    ['a compressed proof', { pi: G1.BASE.toBytes(true) }, 'at pi'], // prettier-ignore
+    ['no proof', { pi: null }, 'at pi'],
     ['no opening', { opening: null }, 'at opening'],
+    ['an opening of 31 bytes', { opening: pi.subarray(0, 31) }, 'at opening'],
+    ['lanes of another kind', { kind: 'file', time: null }, 'do not fit each other'],
+    ['a sum that is no sum', { sum: { manifest: crs.digest, chunks: [0, 1] } }, 'do not fit'],
+    ['no commitment', withColumn(header, 1, { commitment: null }), 'has no commitments'],
     ['no bytes', { byteLength: 0 }, 'at byteLength'],
     ['half a byte', { byteLength: 3999.5 }, 'at byteLength'],
     ['more bytes than a tab takes', { byteLength: maxBatchBytes + 1 }, 'at byteLength'],
@@ -230,20 +241,21 @@ describe('a header is refused', () => {
 });
 
 describe('points and scalars of a header', () => {
-  const claim = (change: Header) => errorOf(at(openingClaims([change]), 0));
-  const flipped = flipBit(at(header.columns, 1).commitment, 8 * 95);
+  const claim = (change: Header) =>
+    errorOf(at(openingClaims([change], [commitmentsOf(change)]), 0));
+  const flipped = flipBit(commitmentOf(1), 8 * 95);
 
   test.each([
     ['not on the curve', flipped, 'point 1: not on the curve'],
     ['of order 3', ofOrder3, 'point 1: not in the subgroup'],
-    ['that are the identity', identity, 'point 1: not canonical'],
+    ['that are the identity', identity, 'column 1 is the identity'],
     ['of zeros', new Uint8Array(96), 'point 1: not on the curve'],
-    ['with flag bits', flipBit(at(header.columns, 1).commitment, 5), 'point 1: not canonical'],
+    ['with flag bits', flipBit(commitmentOf(1), 5), 'point 1: not canonical'],
   ])('commitments %s are refused', (_, commitment, error) => {
     expect(claim(withColumn(header, 1, { commitment }))).toBe(`header commitments: ${error}`);
   });
 
-  const withProof = (proof: Uint8Array) => ({ ...header, opening: { ...header.opening, proof } });
+  const withProof = (pi: Uint8Array) => ({ ...header, pi });
 
   test('a proof is refused as a commitment is', () => {
     expect(claim(withProof(flipped))).toBe('header opening: proof: point 0: not on the curve');
@@ -256,16 +268,15 @@ describe('points and scalars of a header', () => {
     const resigned = signAnything(withProof(identity));
     const verdict = makeVerifier().verifyHeader(resigned, 'admitted');
     expect(errorOf(verdict)).toBe('header opening does not hold');
-    const zeros = makeBatch(new Uint8Array(5000));
-    expect(zeros.header.opening.proof).toEqual(identity);
+    const zeros = makeBatch(new Uint8Array(5000), { kind: 'model' });
+    expect(zeros.header.pi).toEqual(identity);
     expect(errorOf(makeVerifier().verifyHeader(zeros.signed, 'admitted'))).toBe('accepted');
   });
 
   test('a value that is not below r is refused, though it is congruent to the right one', () => {
-    const value = numberOf(at(header.opening.values, 1));
+    const value = numberOf(at(header.y, 1));
     for (const large of [groupOrder, value + groupOrder, 2n ** 256n - 1n]) {
-      const values = [at(header.opening.values, 0), encodeScalar(large)];
-      expect(claim({ ...header, opening: { ...header.opening, values } })).toBe(
+      expect(claim({ ...header, y: [at(header.y, 0), encodeScalar(large)] })).toBe(
         'header opening: value 1: a scalar is not below the group order',
       );
     }
@@ -288,7 +299,8 @@ describe('points and scalars of a header', () => {
 
   test('one bad header among good ones is the one that is named', () => {
     const bad = withColumn(header, 0, { commitment: ofOrder3 });
-    const verdicts = openingClaims([header, bad, makeBatch(10).header]).map(errorOf);
+    const all = [header, bad, makeBatch(10).header];
+    const verdicts = openingClaims(all, all.map(commitmentsOf)).map(errorOf);
     expect(verdicts).toEqual([
       'accepted',
       'header commitments: point 0: not in the subgroup',

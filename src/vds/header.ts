@@ -1,37 +1,11 @@
 import * as v from 'valibot';
-import {
-  decodeCanonical,
-  decodeScalar,
-  decodeUncompressedG1s,
-  decodeUncompressedG2,
-  encodeCanonical,
-  pointAt,
-  pointBytes,
-  scalarBytes,
-  sha256,
-  sign,
-  verifySignature,
-} from '../crypto/index.ts';
+import { decodeCanonical, decodeScalar, decodeUncompressedG1s, decodeUncompressedG2, encodeCanonical, pointAt, pointBytes, scalarBytes, sha256, sign, verifySignature } from '../crypto/index.ts'; // prettier-ignore
 import type { AffinePoints, Identity } from '../crypto/index.ts';
-import {
-  at,
-  bytesToHex,
-  equalBytes,
-  err,
-  isHeaderId,
-  isPeerId,
-  isTaskId,
-  ok,
-} from '../lib/index.ts';
+import { at, bytesOf, bytesToHex, bytesUpTo, equalBytes, err, headerIdField, isAscending, ok, peerIdField, taskIdField, whole } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result, TaskId } from '../lib/index.ts';
-import { chunkCount, scalarCounts } from './lanes.ts';
+import { chunkCount, scalarCounts, type LaneFormat } from './lanes.ts';
 import { openingFactors, openingPoint, type OpeningClaim } from './opening.ts';
 import { dot } from './polynomial.ts';
-
-const byteArray = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
-const bytesOf = (length: number) => v.pipe(byteArray, v.length(length));
-const count = (low: number, high: number) =>
-  v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
 
 /** bytes of lanes a batch may have: 16 Mi float32 parameters. */
 export const maxBatchBytes = 67_108_864;
@@ -42,15 +16,32 @@ export const maxColumns = 1024;
 const columnSchema = v.strictObject({
   /** d_j: SHA-256 of the payload. */
   digest: bytesOf(32),
-  /** C_j, uncompressed: a header has many, and decompressing one costs as much as checking it. */
-  commitment: bytesOf(pointBytes.g1Uncompressed),
+  /**
+   * C_j; null in a sum, whose commitments the verifier computes. Uncompressed: points that are
+   * decoded side by side share the inversions of the subgroup test (measured 0.4 ms each), and
+   * compressed ones would cost a square root each on top (1 ms).
+   */
+  commitment: v.nullable(bytesOf(pointBytes.g1Uncompressed)),
 });
 
-const openingSchema = v.strictObject({
-  /** y_j = P_j(z), one per column. */
-  values: v.pipe(v.array(bytesOf(scalarBytes)), v.minLength(1), v.maxLength(maxColumns)),
-  /** π, one for all columns; uncompressed, so that it is decoded along with the commitments. */
-  proof: bytesOf(pointBytes.g1Uncompressed),
+const kinds = ['model', 'update', 'sum', 'file'] as const;
+
+/** How a batch of a kind carries its lanes. */
+export function formatOf(kind: (typeof kinds)[number]): LaneFormat {
+  return kind === 'update' || kind === 'sum' ? kind : 'bytes';
+}
+
+/** What a sum is a sum of, and which of its chunks these are. */
+const sumSchema = v.strictObject({
+  /** SHA-256 of the signed bytes of the manifest. */
+  manifest: bytesOf(32),
+  /** Indices of the chunks, in ascending order: one column each. */
+  chunks: v.pipe(
+    v.array(whole(0, maxColumns - 1)),
+    v.minLength(1),
+    v.maxLength(maxColumns),
+    v.check((numbers) => isAscending(numbers), 'chunks are not in ascending order'),
+  ),
 });
 
 /**
@@ -60,57 +51,81 @@ const openingSchema = v.strictObject({
 export const headerSchema = v.pipe(
   v.strictObject({
     type: v.literal('header'),
-    version: v.literal(2),
+    version: v.literal(3),
     suite: v.literal('bls12-381'),
-    task: v.pipe(v.string(), v.guard(isTaskId, 'not a task id')),
-    round: count(0, 0xffffffff),
-    kind: v.picklist(['model', 'update', 'sum', 'file']),
-    author: v.pipe(v.string(), v.guard(isPeerId, 'not a peer id')),
+    task: taskIdField,
+    /**
+     * SHA-256 of the `round.open` that it answers, so that an attempt's header cannot serve
+     * another; zeros where there was none. A replacement keeps that of the old header.
+     */
+    opening: bytesOf(32),
+    round: whole(0, 0xffffffff),
+    kind: v.picklist(kinds),
+    author: peerIdField,
     /** n: scalars per chunk. */
     scalars: v.picklist(scalarCounts),
     lanes: v.picklist(['update', 'sum', 'bytes']),
-    /** bytes of lanes in all chunks, without the blinding. */
-    byteLength: count(1, maxBatchBytes),
+    /** bytes of lanes in all chunks, without the blinders; of a sum, in those of others too. */
+    byteLength: whole(1, maxBatchBytes),
     /** SHA-256 of the CRS. */
     crs: bytesOf(32),
     columns: v.pipe(v.array(columnSchema), v.minLength(1), v.maxLength(maxColumns)),
-    opening: openingSchema,
     /** C_time, uncompressed: updates carry it, what everybody can compute does not. */
     time: v.nullable(bytesOf(pointBytes.g2Uncompressed)),
     /** The batch that this one takes the place of. */
-    replaces: v.nullable(v.pipe(v.string(), v.guard(isHeaderId, 'not a header id'))),
+    replaces: v.nullable(headerIdField),
+    sum: v.nullable(sumSchema),
+    /** y_j = P_j(z), one per column. */
+    y: v.pipe(v.array(bytesOf(scalarBytes)), v.minLength(1), v.maxLength(maxColumns)),
+    /** π, one for all columns; uncompressed, so that it is decoded along with the commitments. */
+    pi: bytesOf(pointBytes.g1Uncompressed),
   }),
   v.check(
-    (header) =>
-      header.columns.length === chunkCount(header.byteLength, header.scalars, header.lanes),
+    ({ columns, sum, byteLength, scalars, lanes }) =>
+      sum === null
+        ? columns.length === chunkCount(byteLength, scalars, lanes)
+        : columns.length === sum.chunks.length &&
+          (sum.chunks.at(-1) ?? 0) < chunkCount(byteLength, scalars, lanes),
     'the number of columns does not fit the byte length',
   ),
   v.check(
-    (header) => header.opening.values.length === header.columns.length,
+    ({ y, columns }) => y.length === columns.length,
     'the opening does not have one value per column',
   ),
   v.check(
-    (header) => (header.kind === 'update') === (header.time !== null),
+    ({ kind, time }) => (kind === 'update') === (time !== null),
     'an update has a time commitment, and nothing else has',
+  ),
+  v.check(
+    ({ kind, columns, scalars }) => kind !== 'update' || columns.length <= scalars,
+    'an update has more columns than times can be committed to',
+  ),
+  v.check(
+    ({ kind, lanes, sum }) => (kind === 'sum') === (sum !== null) && lanes === formatOf(kind),
+    'kind, lanes and sum do not fit each other',
+  ),
+  v.check(
+    ({ kind, columns }) =>
+      columns.every(({ commitment }) => (commitment === null) === (kind === 'sum')),
+    'a sum has no commitments, and everything else has',
   ),
 );
 export type Header = v.InferOutput<typeof headerSchema>;
 
-/** What z is drawn from: the canonical header without y and π. */
-export function unopenedBytes(header: Omit<Header, 'opening'>): Uint8Array {
-  const { type, version, suite, task, round, kind, author, scalars } = header;
-  const { lanes, byteLength, crs, columns, time, replaces } = header;
+/** What z is drawn from: the canonical header without the keys y and π. */
+export function unopenedBytes(header: Omit<Header, 'y' | 'pi'>): Uint8Array {
+  const { type, version, suite, task, opening, round, kind, author, scalars } = header;
+  const { lanes, byteLength, crs, columns, time, replaces, sum } = header;
   return encodeCanonical({
-    ...{ type, version, suite, task, round, kind, author, scalars },
-    ...{ lanes, byteLength, crs, columns, time, replaces },
-    opening: null,
+    ...{ type, version, suite, task, opening, round, kind, author, scalars },
+    ...{ lanes, byteLength, crs, columns, time, replaces, sum },
   });
 }
 
 /** A header as it travels: canonical bytes, the author's signature, the Data Owner's admission. */
 export const signedHeaderSchema = v.strictObject({
   /** Canonical CBOR of a {@link Header}. */
-  header: v.pipe(byteArray, v.maxLength(262_144)),
+  header: bytesUpTo(262_144),
   signature: bytesOf(64),
   /** σ: the Data Owner's signature over the header's id; null until it is admitted. */
   admission: v.nullable(bytesOf(64)),
@@ -121,6 +136,8 @@ export type SignedHeader = v.InferOutput<typeof signedHeaderSchema>;
 export interface VerifiedHeader extends Header {
   readonly id: HeaderId;
   readonly signed: SignedHeader;
+  /** C_j of each column, uncompressed; of a sum, as the verifier computed them. */
+  readonly commitments: readonly Uint8Array[];
 }
 
 /** SHA-256 of the canonical bytes. */
@@ -166,7 +183,7 @@ export interface HeaderExpectations {
 export function verifySignatures(
   signed: SignedHeader,
   expected: HeaderExpectations,
-): Result<VerifiedHeader> {
+): Result<Header> {
   const decoded = decodeHeader(signed.header);
   if (!decoded.ok) return decoded;
   const header = decoded.value;
@@ -187,33 +204,40 @@ export function verifySignatures(
       return err("header admission is not the Data Owner's signature");
     }
   }
-  return ok({ ...header, id: headerId(signed.header), signed });
+  return decoded;
 }
 
 /**
  * Decodes the points and scalars of headers strictly; what their openings claim (VDS.md). The
  * claims themselves are still to be checked. All headers at once: their points share the
  * inversions of the subgroup test.
+ *
+ * @param commitments C_j of each header, uncompressed, in the order of the headers
  */
-export function openingClaims(headers: readonly Header[]): Result<OpeningClaim>[] {
-  const decoded = decodePoints(headers);
+export function openingClaims(
+  headers: readonly Header[],
+  commitments: readonly (readonly Uint8Array[])[],
+): Result<OpeningClaim>[] {
+  const decoded = decodePoints(headers, commitments);
   if (decoded.ok) {
     return headers.map((header, k) => claimOf(header, at(decoded.value, k)));
   }
   // One of them is bad: each by itself, to name it.
-  return headers.map((header) => {
-    const own = decodePoints([header]);
+  return headers.map((header, k) => {
+    const own = decodePoints([header], [at(commitments, k)]);
     return own.ok ? claimOf(header, at(own.value, 0)) : own;
   });
 }
 
-/** C_1, C_2, … and π of each header. */
-function decodePoints(headers: readonly Header[]): Result<AffinePoints[]> {
-  const commitments = headers.flatMap(({ columns }) => columns.map((each) => each.commitment));
-  const all = decodeUncompressedG1s(commitments);
+/** C_0, C_1, … and π of each header. */
+function decodePoints(
+  headers: readonly Header[],
+  commitments: readonly (readonly Uint8Array[])[],
+): Result<AffinePoints[]> {
+  const all = decodeUncompressedG1s(commitments.flat(), 'identity allowed');
   if (!all.ok) return err(`header commitments: ${all.error}`);
-  // The identity is the proof of constants: a chunk may hold nothing but zeros.
-  const proofs = decodeUncompressedG1s(headers.map(({ opening }) => opening.proof), 'identity allowed'); // prettier-ignore
+  // The identity is the proof of constants: a model's chunk may hold nothing but zeros.
+  const proofs = decodeUncompressedG1s(headers.map(({ pi }) => pi), 'identity allowed'); // prettier-ignore
   if (!proofs.ok) return err(`header opening: proof: ${proofs.error}`);
   let from = 0;
   return ok(
@@ -228,8 +252,15 @@ function decodePoints(headers: readonly Header[]): Result<AffinePoints[]> {
 }
 
 function claimOf(header: Header, points: AffinePoints): Result<OpeningClaim> {
+  const count = header.columns.length;
+  for (let j = 0; j < count; j++) {
+    // What is blinded never commits to nothing; a model's γ are 0, and its lanes may be.
+    if (header.kind !== 'model' && points.xs[j] === 0n && points.ys[j] === 0n) {
+      return err(`header commitments: column ${j} is the identity`);
+    }
+  }
   const values: bigint[] = [];
-  for (const [index, encoded] of header.opening.values.entries()) {
+  for (const [index, encoded] of header.y.entries()) {
     const value = decodeScalar(encoded);
     if (!value.ok) return err(`header opening: value ${index}: ${value.error}`);
     values.push(value.value);
@@ -238,9 +269,10 @@ function claimOf(header: Header, points: AffinePoints): Result<OpeningClaim> {
     const time = decodeUncompressedG2(header.time);
     if (!time.ok) return err(`header time: ${time.error}`);
   }
-  const proof = pointAt(points, header.columns.length);
+  const proof = pointAt(points, count);
   const commitments = { xs: points.xs.slice(0, -1), ys: points.ys.slice(0, -1) };
   const point = openingPoint(unopenedBytes(header));
+  if (point === 0n) return err('header opening: z is 0');
   const factors = openingFactors(point, values);
   return ok({ commitments, factors, point, value: dot(values, factors), proof });
 }

@@ -1,9 +1,10 @@
-export { auditAnswerSchema, auditRequestSchema } from './audit.ts';
+export { auditAnswerSchema, auditRequestSchema, type AuditParties } from './audit.ts';
 export {
   chunkBytes,
   cutPayloads,
-  drawBlindings,
+  drawBlinders,
   joinLanes,
+  noOpening,
   sealAtOnce,
   sealPayloads,
   type Sealing,
@@ -32,8 +33,8 @@ export {
   scalarCounts,
   type ScalarCount,
 } from './lanes.ts';
-export { maxAskedColumns, queryAnswerSchema, queryRequestSchema } from './query.ts';
+export { decodeLanes, maxAskedColumns, queryAnswerSchema, queryRequestSchema } from './query.ts';
 export { stateUpdateSchema, type StateUpdate } from './state.ts';
 export { StorageServer } from './storage-server.ts';
-export { sumBlindings, type Summand } from './sum.ts';
+export { sumBlinders, type SumOrder, type Summand } from './sum.ts';
 export { Verifier, witnessSchema, type Witness } from './verifier.ts';

@@ -1,5 +1,5 @@
 /**
- * How a chunk's payload carries values (VDS.md, "Chunks as scalars"): `γ (32 bytes) ‖ lanes`, n
+ * How a chunk's payload carries values (VDS.md, "Chunks as scalars"): `γ₀ ‖ γ₁ ‖ γ₂ ‖ lanes`, n
  * scalars to a chunk. A scalar takes `bytesPerScalar` bytes of lanes, `byteStride` bytes apart, in
  * little-endian order.
  */
@@ -14,8 +14,14 @@ export const laneFormats = {
 
 export type LaneFormat = keyof typeof laneFormats;
 
-/** bytes of γ, the blinding scalar that opens every payload. */
-export const blindingBytes = 32;
+/**
+ * γ₀, γ₁, γ₂: a published evaluation takes one away, an opened sum another, and one is left
+ * that hides the data.
+ */
+export const blinders = 3;
+
+/** bytes of the blinders, which every payload begins with. */
+export const blindingBytes = blinders * 32;
 
 /** The chunk sizes a task may choose from: scalars per chunk, n in VDS.md. */
 export const scalarCounts = [256, 512, 1024, 2048, 4096] as const;

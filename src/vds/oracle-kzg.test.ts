@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeG1, decodeUncompressedG1s, encodeG1, encodeScalar, encodeUncompressedG1s, groupOrder as r, multiScalarMultiply, pointAt, randomScalar, sha256 } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, bytesToHex, concatBytes, hexToBytes, randomBytes, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { PeerId, Result, TaskId } from '../lib/index.ts';
-import { cutPayloads, drawBlindings, sealAtOnce } from './batch.ts';
+import { cutPayloads, drawBlinders, noOpening, sealAtOnce } from './batch.ts';
 import { CommitmentKey } from './commitment.ts';
 import { Crs } from './crs.ts';
 import { unopenedBytes } from './header.ts';
@@ -113,34 +113,38 @@ describe('on the powers of the ceremony, as micro-eth-signer', () => {
 });
 
 const scalars = 256;
+/** N of VDS.md. */
+const degree = scalars + 2;
 
 /**
- * A CRS from the ceremony's powers of G1. Of G2 it published 64; ours has 256, of which an
+ * A CRS from the ceremony's powers of G1. Of G2 it published 64; ours has 258, of which an
  * opening needs the first. What is missing is filled with the last one.
  */
 function ceremonyCrs(): Crs {
-  const few = { xs: powers.xs.slice(0, 2 * scalars + 1), ys: powers.ys.slice(0, 2 * scalars + 1) };
-  const g1 = encodeUncompressedG1s(few).filter((_, i) => i > 0 && i !== scalars + 1);
+  const few = { xs: powers.xs.slice(0, 2 * degree + 1), ys: powers.ys.slice(0, 2 * degree + 1) };
+  const g1 = encodeUncompressedG1s(few).filter((_, i) => i > 0 && i !== degree + 1);
   const g2 = trustedSetup.g2_monomial.map((point) => {
     const [x0 = '', x1 = '', y0 = '', y1 = ''] = point.slice(2).split(/[ ,]/);
     return hexToBytes([x1, x0, y1, y0].map((each) => each.padStart(96, '0')).join(''));
   });
-  const filled = Array.from({ length: scalars }, (_, i) => at(g2, Math.min(i + 1, 64)));
-  const count = new Uint8Array([0, 0, scalars >> 8, scalars & 255]);
-  const file = concatBytes(utf8ToBytes('MURMCRS1'), count, ...g1, ...filled);
+  const filled = Array.from({ length: degree }, (_, i) => at(g2, Math.min(i + 1, 64)));
+  const count = new Uint8Array([0, 0, scalars >> 8, scalars & 255, 0, 0, 0, 0]);
+  const file = concatBytes(utf8ToBytes('MURMCRS2'), count, ...g1, ...filled);
   return valueOf(Crs.open(new Uint8Array(file), sha256(file)));
 }
 
-/** γ + Σ m_i·X^i of a payload, digit by digit (VDS.md, "Chunks as scalars"). */
+/** γ₀ + Σ m_i·X^i + γ₁·X^(n+1) + γ₂·X^(n+2), digit by digit (VDS.md, "Chunks as scalars"). */
 function polynomialOf(payload: Uint8Array, format: LaneFormat): bigint[] {
   const { bytesPerScalar, byteStride } = laneFormats[format];
-  const coefficients = [BigInt(hexOf(payload.subarray(0, 32)))];
-  for (let from = 32; from < payload.length; from += bytesPerScalar) {
+  const blinder = (b: number) => BigInt(hexOf(payload.subarray(32 * b, 32 * b + 32)));
+  const coefficients = [blinder(0)];
+  for (let from = 96; from < payload.length; from += bytesPerScalar) {
     const bytes = payload.slice(from, from + bytesPerScalar);
     const spread = bytes.reverse().reduce((hex, byte) => hex + byte.toString(16).padStart(2 * byteStride, '0'), '0x'); // prettier-ignore
     coefficients.push(BigInt(spread));
   }
-  return coefficients;
+  while (coefficients.length <= scalars) coefficients.push(0n);
+  return [...coefficients, blinder(1), blinder(2)];
 }
 
 describe('with a CRS from the powers of the ceremony', async () => {
@@ -148,8 +152,8 @@ describe('with a CRS from the powers of the ceremony', async () => {
   const key = await CommitmentKey.build(crs);
   const about = {
     task: '00'.repeat(16) as TaskId,
+    opening: noOpening,
     round: 1,
-    kind: 'file',
     author: '11'.repeat(32) as PeerId,
   } as const;
 
@@ -158,28 +162,32 @@ describe('with a CRS from the powers of the ceremony', async () => {
     (lanes) => {
       const length = scalars * laneFormats[lanes].bytesPerScalar + 1001;
       const bytes = randomBytes(random, length);
-      const payloads = cutPayloads(bytes, scalars, lanes, drawBlindings(length, scalars, lanes, random)); // prettier-ignore
-      const { header } = sealAtOnce(key, { ...about, lanes }, payloads, null);
+      const payloads = cutPayloads(bytes, scalars, lanes, drawBlinders(length, scalars, lanes, random)); // prettier-ignore
+      const kind = lanes === 'update' ? lanes : 'file';
+      const time = kind === 'update' ? { seconds: () => 1, random } : null;
+      const { header } = sealAtOnce(key, { ...about, kind }, payloads, time);
       const polynomials = payloads.map((payload) => polynomialOf(payload, lanes));
       polynomials.forEach((polynomial, j) => {
-        const commitment = hexOfUncompressed(at(header.columns, j).commitment);
+        const { commitment: own } = at(header.columns, j);
+        assert(own !== null, 'has a commitment');
+        const commitment = hexOfUncompressed(own);
         expect(commitment).toBe(kzg.blobToKzgCommitment(blobOf(polynomial)));
       });
       const point = openingPoint(unopenedBytes(header));
-      const values = header.opening.values.map((value) => BigInt(hexOf(value)));
+      const values = header.y.map((value) => BigInt(hexOf(value)));
       const [, rho = 0n] = openingFactors(point, values);
       const [first = [], second = []] = polynomials;
       const combined = first.map((c, i) => (c + rho * (second[i] ?? 0n)) % r);
       const value = (at(values, 0) + rho * at(values, 1)) % r;
-      const proof = hexOfUncompressed(header.opening.proof);
+      const proof = hexOfUncompressed(header.pi);
       expect(kzg.computeProof(blobOf(combined), point)).toEqual([proof, hexOf(encodeScalar(value))]); // prettier-ignore
     },
   );
 
   test('each accepts what the other proves, and nothing else', () => {
-    const polynomial = randomScalars(scalars + 1);
+    const polynomial = randomScalars(degree + 1);
     const point = randomScalar(random);
-    const commitment = key.table.multiply(polynomial);
+    const commitment = crs.combine(polynomial);
     const own = key.table.multiply(quotient(polynomial, point));
     const value = evaluate(polynomial, point);
     const encoded = hexOf(encodeG1(commitment));

@@ -3,6 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { encodeScalar, groupOrder as r, randomScalar } from '../crypto/index.ts';
 import { at, bytesToHex, concatBytes, seededRandom } from '../lib/index.ts';
 import { combinePolynomials, dot, evaluate, multiplyPolynomials, payloadPolynomial, powers, quotient, type Polynomial } from './polynomial.ts'; // prettier-ignore
+import type { LaneFormat } from './lanes.ts';
+
+/** n of the tests. */
+const n = 256;
 
 const scalar = fc.oneof(
   fc.bigInt({ min: 0n, max: r - 1n }),
@@ -147,31 +151,43 @@ describe('payloadPolynomial (VDS.md, "Chunks as scalars")', () => {
     const { format, bytesPerLane, lanesPerScalar, bits } = about;
     const lanes = fc.array(fc.nat(256 ** bytesPerLane - 1), { minLength: 1, maxLength: 100 });
     fc.assert(
-      fc.property(scalar, lanes, fc.nat(9), (blinding, values, offset) => {
-        const bytes = values.flatMap((value) => [value & 255, value >> 8].slice(0, bytesPerLane));
-        const whole = concatBytes(new Uint8Array(offset), encodeScalar(blinding), Uint8Array.from(bytes)); // prettier-ignore
-        const scalars = Array.from({ length: Math.ceil(values.length / lanesPerScalar) }, (_, i) =>
-          values
-            .slice(i * lanesPerScalar, (i + 1) * lanesPerScalar)
-            .reduce((sum, lane, l) => sum + BigInt(lane) * 2n ** (bits * BigInt(l)), 0n),
-        );
-        // Not at the start of its buffer, as what is cut out of a message.
-        expect(payloadPolynomial(whole.subarray(offset), format)).toEqual([blinding, ...scalars]);
-      }),
+      fc.property(
+        fc.tuple(scalar, scalar, scalar),
+        lanes,
+        fc.nat(9),
+        (blinders, values, offset) => {
+          const bytes = values.flatMap((value) => [value & 255, value >> 8].slice(0, bytesPerLane));
+          const whole = concatBytes(new Uint8Array(offset), ...blinders.map(encodeScalar), Uint8Array.from(bytes)); // prettier-ignore
+          const scalars = Array.from(
+            { length: Math.ceil(values.length / lanesPerScalar) },
+            (_, i) =>
+              values
+                .slice(i * lanesPerScalar, (i + 1) * lanesPerScalar)
+                .reduce((sum, lane, l) => sum + BigInt(lane) * 2n ** (bits * BigInt(l)), 0n),
+          );
+          // Not at the start of its buffer, as what is cut out of a message.
+          const zeros = new Array<bigint>(n - scalars.length).fill(0n);
+          const [first, ...others] = blinders;
+          const expected = [first, ...scalars, ...zeros, ...others];
+          expect(payloadPolynomial(whole.subarray(offset), format, n)).toEqual(expected);
+        },
+      ),
     );
   });
 
   test('reads bytes little-endian, γ big-endian', () => {
-    const payload = new Uint8Array(32 + 30).with(30, 1).with(32, 2).with(33, 3).with(61, 4);
+    const payload = new Uint8Array(96 + 30).with(30, 1).with(96, 2).with(97, 3).with(125, 4);
     const hex = (of: bigint | undefined) => `0x${(of ?? 0n).toString(16)}`;
-    expect(payloadPolynomial(payload, 'bytes').map(hex)).toEqual(['0x100', `0x4${'00'.repeat(27)}0302`]); // prettier-ignore
+    const read = (format: LaneFormat) => payloadPolynomial(payload, format, n).map(hex);
+    expect(read('bytes').slice(0, 3)).toEqual(['0x100', `0x4${'00'.repeat(27)}0302`, '0x0']);
     const spread = `0x4${'00'.repeat(28)}`;
-    expect(payloadPolynomial(payload, 'update').map(hex)).toEqual(['0x100', '0x30002', spread]);
+    expect(read('update').slice(0, 4)).toEqual(['0x100', '0x30002', spread, '0x0']);
     expect(bytesToHex(payload.subarray(0, 32))).toBe(`${'00'.repeat(30)}0100`);
   });
 
   test('of the largest lanes stays below 2^240', () => {
-    const payload = new Uint8Array(32 + 60).fill(255, 32);
-    expect(payloadPolynomial(payload, 'bytes')).toEqual([0n, 2n ** 240n - 1n, 2n ** 240n - 1n]);
+    const payload = new Uint8Array(96 + 60).fill(255, 96);
+    const [, ...read] = payloadPolynomial(payload, 'bytes', n);
+    expect(read.slice(0, 3)).toEqual([2n ** 240n - 1n, 2n ** 240n - 1n, 0n]);
   });
 });

@@ -1,18 +1,28 @@
-import { groupOrder } from '../crypto/index.ts';
-import { blindingBytes, laneFormats, type LaneFormat } from './lanes.ts';
+import { groupOrder, scalarBytes } from '../crypto/index.ts';
+import { blinders, blindingBytes, laneFormats, type LaneFormat } from './lanes.ts';
 
 /** Coefficients from the constant term on, each in [0, r). */
 export type Polynomial = readonly bigint[];
 
 /**
- * P = γ + Σ m_i·X^i of a payload `γ ‖ lanes` (VDS.md, "Chunks as scalars"), as long as its lanes
- * go. The caller has checked that γ is below r; the m_i are below 2²⁴⁰.
+ * `P = γ₀ + Σ m_i·X^i + γ₁·X^(n+1) + γ₂·X^(n+2)` of a payload `γ₀ ‖ γ₁ ‖ γ₂ ‖ lanes` (VDS.md,
+ * "Commit"), n + 3 coefficients. The caller has checked that the γ are below r; the m_i are below
+ * 2²⁴⁰.
+ *
+ * @param scalars n
  */
-export function payloadPolynomial(payload: Uint8Array, format: LaneFormat): bigint[] {
+export function payloadPolynomial(
+  payload: Uint8Array,
+  format: LaneFormat,
+  scalars: number,
+): bigint[] {
   const { bytesPerScalar, byteStride } = laneFormats[format];
   const length = Math.ceil((payload.length - blindingBytes) / bytesPerScalar);
-  const coefficients = new Array<bigint>(length + 1);
-  coefficients[0] = bigEndian(payload.subarray(0, blindingBytes));
+  const coefficients = new Array<bigint>(scalars + blinders).fill(0n);
+  for (let b = 0; b < blinders; b++) {
+    const place = b === 0 ? 0 : scalars + b;
+    coefficients[place] = bigEndian(payload.subarray(b * scalarBytes));
+  }
   // A scalar's bytes in little-endian order, as four 64-bit words.
   const words = new DataView(new ArrayBuffer(32));
   const bytes = new Uint8Array(words.buffer);

@@ -1,33 +1,25 @@
 import * as v from 'valibot';
+import { decodeG1, decodeScalar, encodeCanonical, encodeG1, encodeScalar, G2, groupOrder, hashToScalar, hashToScalars, multiplyG2, multiScalarMultiply, pairingProductIsOne, pointBytes, scalarBytes, toAffinePoints, toScalar, trustedG1s } from '../crypto/index.ts'; // prettier-ignore
+import type { AffinePoints } from '../crypto/index.ts';
 import {
-  decodeG1,
-  decodeScalar,
-  encodeCanonical,
-  encodeG1,
-  encodeScalar,
-  G2,
-  hashToScalar,
-  hashToScalars,
-  multiplyG2,
-  multiScalarMultiply,
-  pairingProductIsOne,
-  pointBytes,
-  scalarBytes,
-  toScalar,
-  trustedG1s,
-} from '../crypto/index.ts';
-import { at, err, hexToBytes, ok, type Result } from '../lib/index.ts';
+  at,
+  bytesOf,
+  bytesToHex,
+  err,
+  hexToBytes,
+  isAscending,
+  ok,
+  whole,
+  type Result,
+} from '../lib/index.ts';
+import { chunkBytes } from './batch.ts';
 import type { Crs } from './crs.ts';
 import { maxColumns, type VerifiedHeader } from './header.ts';
+import { blindingBytes, laneFormats } from './lanes.ts';
 import { combinePolynomials, dot, multiplyPolynomials, payloadPolynomial, powers } from './polynomial.ts'; // prettier-ignore
 
-const byteArray = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
-const bytesOf = (length: number) => v.pipe(byteArray, v.length(length));
-const whole = (low: number, high: number) =>
-  v.pipe(v.number(), v.integer(), v.minValue(low), v.maxValue(high));
-
 /** Entries of a sparse weight vector: what a request may make both sides work. */
-export const maxWeights = 256;
+export const maxWeights = 512;
 /** Columns asked for at once: their chunks are all read for the answer. */
 export const maxAskedColumns = 64;
 
@@ -36,10 +28,7 @@ export const askedColumnsSchema = v.pipe(
   v.array(whole(0, maxColumns - 1)),
   v.minLength(1),
   v.maxLength(maxAskedColumns),
-  v.check(
-    (columns) => columns.every((column, i) => i === 0 || column > (columns[i - 1] ?? column)),
-    'columns are not in ascending order',
-  ),
+  v.check((numbers) => isAscending(numbers), 'columns are not in ascending order'),
 );
 
 const weightsSchema = v.variant('kind', [
@@ -51,7 +40,7 @@ const weightsSchema = v.variant('kind', [
       v.minLength(1),
       v.maxLength(maxWeights),
       v.check(
-        (entries) => entries.every(({ index }, i) => i === 0 || index > (entries[i - 1]?.index ?? index)), // prettier-ignore
+        (entries) => isAscending(entries.map(({ index }) => index)),
         'indices are not in ascending order',
       ),
     ),
@@ -79,10 +68,17 @@ export const queryAnswerSchema = v.strictObject({
 export type QueryAnswer = v.InferOutput<typeof queryAnswerSchema>;
 
 /**
- * t_1 … t_n of a request, of length n + 1 with t_0 = 0. n comes from the pinned CRS, never from
- * the request.
+ * t_1 … t_n of a request, of length n + 1 with t_0 = 0: not all 0, and inside the data of every
+ * column asked. n comes from the pinned CRS and the data's length from the verified header, never
+ * from the request.
  */
-export function queryWeights(request: QueryRequest, scalars: number): Result<bigint[]> {
+export function queryWeights(
+  header: VerifiedHeader,
+  request: QueryRequest,
+  scalars: number,
+): Result<bigint[]> {
+  const beyond = request.columns.find((column) => column >= header.columns.length);
+  if (beyond !== undefined) return err(`query: column ${beyond} is not in the header`);
   const weights = new Array<bigint>(scalars + 1).fill(0n);
   if (request.weights.kind === 'seed') {
     const perBlock = 128; // XMD yields at most 170 scalars at a time
@@ -95,28 +91,36 @@ export function queryWeights(request: QueryRequest, scalars: number): Result<big
     }
     return ok(weights);
   }
+  const { bytesPerScalar } = laneFormats[header.lanes];
+  const last = Math.min(
+    ...request.columns.map((j) => Math.ceil((chunkBytes(header, j) - blindingBytes) / bytesPerScalar)), // prettier-ignore
+  );
   for (const { index, weight } of request.weights.entries) {
     const value = decodeScalar(weight);
     if (!value.ok) return err(`query: weight ${index}: ${value.error}`);
-    if (index > scalars) return err(`query: weight ${index} of a chunk of ${scalars} scalars`);
+    if (index > last) return err(`query: weight ${index} of a column of ${last} scalars`);
     weights[index] = value.value;
   }
-  return ok(weights);
+  return weights.every((weight) => weight === 0n) ? err('query: all weights are 0') : ok(weights);
 }
 
 /** How several columns become one claim: bound to the request and to the values answered. */
 function queryFactors(
   header: VerifiedHeader,
-  request: QueryRequest,
+  { columns, weights }: QueryRequest,
   values: readonly Uint8Array[],
 ): bigint[] {
-  const rho = hashToScalar('query-rho', hexToBytes(header.id), encodeCanonical(request), ...values);
+  // Without the x_j in the hash, x₁ + ε and x₂ − ε/ρ would pass.
+  const asked = [encodeCanonical(columns), encodeCanonical(weights)];
+  const rho = hashToScalar('query-rho', hexToBytes(header.id), ...asked, ...values);
   return powers(rho, values.length);
 }
 
 /**
- * Answers a linear query from payloads that were verified: one sum over the 2n−1 coefficients of
- * the convolution of weights and values (VDS.md, "Linear query").
+ * Answers a linear query from payloads that were verified (VDS.md, "Linear query"; Libert and
+ * Yung 2010): `π = Σ_i t_i·( γ₀·g_(N+1−i) + Σ_{j≠i} p_j·g_(N+1−i+j) )`, one sum over the 2N − 1
+ * coefficients of the convolution of weights and values. The answer reveals x_j, and with enough
+ * answers the data: whom to answer is the caller's to decide.
  *
  * @param payloads of the asked columns, in order
  */
@@ -126,26 +130,27 @@ export function answerQuery(
   request: QueryRequest,
   payloads: readonly Uint8Array[],
 ): Result<QueryAnswer> {
-  const weights = queryWeights(request, crs.scalars);
+  const weights = queryWeights(header, request, crs.scalars);
   if (!weights.ok) return weights;
-  const n = crs.scalars;
-  const polynomials = payloads.map((payload) => payloadPolynomial(payload, header.lanes));
+  const { scalars: n, degree } = crs;
+  const polynomials = payloads.map((each) => payloadPolynomial(each, header.lanes, n));
   const products = polynomials.map((coefficients) =>
-    dot(coefficients.slice(1), weights.value.slice(1)),
+    dot(weights.value.slice(1), coefficients.slice(1)),
   );
   const values = products.map(encodeScalar);
   const combined = combinePolynomials(polynomials, queryFactors(header, request, values));
-  // t_i·m_j belongs to the power n+1−i+j; γ counts as m_0.
-  const reversed = Array.from({ length: n + 1 }, (_, k) => weights.value[n + 1 - k] ?? 0n);
+  // t_i·p_j belongs to the power N+1−i+j.
+  const reversed = Array.from({ length: degree + 1 }, (_, k) => weights.value[degree + 1 - k] ?? 0n); // prettier-ignore
   const convolved = multiplyPolynomials(reversed, combined);
-  convolved[n + 1] = 0n; // Σ t_i·m_i itself: the power that is not published
+  convolved[degree + 1] = 0n; // Σ t_i·m_i itself: the power that is not published
   return ok({ values, proof: encodeG1(crs.combine(convolved)) });
 }
 
 /**
  * Checks an answer against the header's commitments:
- * `e( ΣρC_j, Σ t_i·ĝ_{n+1−i} ) = e( π, [1]₂ ) · e( g_1, ĝ_n )^Σρx_j`. The values that hold, in
- * the order of the columns.
+ * `e( ΣρC_j, Σ t_i·ĝ_(N+1−i) ) = e( π, [1]₂ ) · e( g_1, ĝ_N )^Σρx_j`: three pairings and a sum
+ * over the weights in G2. The values that hold, in the order of the columns; field elements, see
+ * {@link decodeLanes}.
  */
 export function verifyQuery(
   crs: Crs,
@@ -153,11 +158,9 @@ export function verifyQuery(
   request: QueryRequest,
   answer: QueryAnswer,
 ): Result<bigint[]> {
-  const weights = queryWeights(request, crs.scalars);
+  const weights = queryWeights(header, request, crs.scalars);
   if (!weights.ok) return weights;
   if (answer.values.length !== request.columns.length) return err('query: not one value a column');
-  const commitments = columnCommitments(header, request.columns);
-  if (!commitments.ok) return err(`query: ${commitments.error}`);
   const values: bigint[] = [];
   for (const encoded of answer.values) {
     const value = decodeScalar(encoded);
@@ -167,37 +170,59 @@ export function verifyQuery(
   const proof = decodeG1(answer.proof, 'identity allowed');
   if (!proof.ok) return err(`query: proof: ${proof.error}`);
   const factors = queryFactors(header, request, answer.values);
-  const n = crs.scalars;
+  const { degree } = crs;
   const used = weights.value.flatMap((weight, i) => (weight === 0n ? [] : [i]));
-  const points = used.map((i) => crs.g2(n + 1 - i));
+  const points = used.map((i) => crs.g2(degree + 1 - i));
   const weighed = used.length === 0 ? G2.ZERO : multiplyG2(points, used.map((i) => at(weights.value, i))); // prettier-ignore
   const inner = toScalar(-dot(values, factors));
   const holds = pairingProductIsOne([
-    [multiScalarMultiply(commitments.value, factors), weighed],
+    [multiScalarMultiply(columnCommitments(header, request.columns), factors), weighed],
     [proof.value.negate(), G2.BASE],
-    [multiScalarMultiply(pointOf(crs), [inner]), crs.g2(n)],
+    [multiScalarMultiply(toAffinePoints([crs.g1(1)]), [inner]), crs.g2(degree)],
   ]);
   return holds ? ok(values) : err('query: the proof does not hold');
 }
 
-function pointOf(crs: Crs) {
-  const { x, y } = crs.g1(1).toAffine();
-  return { xs: [x], ys: [y] };
-}
-
-/** The commitments of these columns of a verified header. */
+/** C_j of these columns of a verified header, which are all in it. */
 export function columnCommitments(
   header: VerifiedHeader,
   columns: readonly number[],
-): Result<{ xs: bigint[]; ys: bigint[] }> {
-  const xs: bigint[] = [];
-  const ys: bigint[] = [];
-  for (const column of columns) {
-    const commitment = header.columns[column]?.commitment;
-    if (commitment === undefined) return err(`column ${column} is not in the header`);
-    const point = trustedG1s(commitment);
-    xs.push(...point.xs);
-    ys.push(...point.ys);
-  }
-  return ok({ xs, ys });
+): AffinePoints {
+  const points = columns.map((column) => trustedG1s(at(header.commitments, column)));
+  return { xs: points.flatMap(({ xs }) => xs), ys: points.flatMap(({ ys }) => ys) };
 }
+
+/** Σ t_i for which no lane of an update carries into the next: 257·255 < 2¹⁶. */
+const largestWeight = 257n;
+
+/**
+ * The lanes of an answered value, where it has any: `Σ t_i·lane` of each of the 15 lanes of an
+ * update's scalars, the lanes themselves of one scalar of a sum (u16) or of bytes (u8).
+ * Beyond that lanes may have carried into each other, and the value is a field element and
+ * nothing else; the error says why.
+ */
+export function decodeLanes(
+  header: VerifiedHeader,
+  request: QueryRequest,
+  value: bigint,
+): Result<number[]> {
+  if (request.weights.kind === 'seed') return err('a random projection has no lanes');
+  const weights = request.weights.entries.map(({ weight }) => BigInt(`0x${bytesToHex(weight)}`));
+  const total = weights.reduce((sum, weight) => (sum + weight) % groupOrder, 0n);
+  const small = weights.every((weight) => weight <= largestWeight);
+  if (header.lanes === 'update') {
+    if (!small || total > largestWeight) return err('the weights add up to more than 257: lanes may carry'); // prettier-ignore
+  } else if (!small || weights.filter((weight) => weight !== 0n).length > 1 || total > 1n) {
+    return err('lanes of sums and bytes are read one scalar at a time, with weight 1');
+  }
+  const { bits, count } = laneLayouts[header.lanes];
+  const mask = (1n << bits) - 1n;
+  return ok(Array.from({ length: count }, (_, l) => Number((value >> (bits * BigInt(l))) & mask)));
+}
+
+/** Bits and number of the lanes of a scalar (VDS.md, "Chunks as scalars"). */
+const laneLayouts = {
+  update: { bits: 16n, count: 15 },
+  sum: { bits: 16n, count: 15 },
+  bytes: { bits: 8n, count: 30 },
+} as const;

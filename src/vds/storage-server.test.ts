@@ -8,7 +8,7 @@ import { MemoryChunkStore } from './chunk-store.ts';
 import type { QueryRequest } from './query.ts';
 import { signState, stateValidity } from './state.ts';
 import { StorageServer } from './storage-server.ts';
-import { errorOf, flipBit, makeBatch, makeDataOwner, makeHeaderId, makeVerifier, now, ofOrder3Compressed, owner, scalars, task, valueOf, type TestBatch } from './testing.ts'; // prettier-ignore
+import { errorOf, flipBit, makeBatch, makeDataOwner, makeHeaderId, makeVerifier, now, ofOrder3Compressed, owner, scalars, stranger, task, valueOf, type TestBatch } from './testing.ts'; // prettier-ignore
 import type { Verifier, Witness } from './verifier.ts';
 
 const random = seededRandom(11);
@@ -35,6 +35,7 @@ async function putAll(server: StorageServer, batch: TestBatch): Promise<void> {
 }
 
 const batch = makeBatch(2 * 3840 + 50);
+const parties = { auditor: owner.id, holder: stranger.id };
 const audit: AuditRequest = { nonce: randomBytes(random, 32), epoch: 0, columns: [0, 2] };
 const query: QueryRequest = { columns: [0, 1, 2], weights: { kind: 'seed', seed: audit.nonce } };
 
@@ -196,8 +197,8 @@ describe('questions', () => {
     await putAll(server, batch);
     const asker = makeAsker(revoked);
     const request = { ...audit, epoch: 1 };
-    const audited = valueOf(await server.answerAudit(batch.verified, request));
-    expect(errorOf(asker.verifyAudit(batch.verified, request, audited))).toBe('accepted');
+    const audited = valueOf(await server.answerAudit(batch.verified, request, parties));
+    expect(errorOf(asker.verifyAudit(batch.verified, request, parties, audited))).toBe('accepted');
     const queried = valueOf(await server.answerQuery(batch.verified, query));
     expect(asker.verifyQuery(batch.verified, query, queried)).toMatchObject({ ok: true });
     for (const { witness } of [audited, queried]) {
@@ -214,7 +215,7 @@ describe('questions', () => {
     const answer = valueOf(await server.answerQuery(batch.verified, request));
     const packed = (from: number) =>
       [...at(batch.payloads, 1).subarray(from, from + 15)].reduceRight((sum, lane) => (sum << 16n) + BigInt(lane), 0n); // prettier-ignore
-    const expected = (((packed(32) - 2n * packed(32 + 255 * 15)) % groupOrder) + groupOrder) % groupOrder; // prettier-ignore
+    const expected = (((packed(96) - 2n * packed(96 + 255 * 15)) % groupOrder) + groupOrder) % groupOrder; // prettier-ignore
     expect(answer.values.map(bytesToHex)).toEqual([bytesToHex(encodeScalar(expected))]);
     expect(server.verifier.verifyQuery(batch.verified, request, answer)).toEqual({ ok: true, value: [expected] }); // prettier-ignore
   });
@@ -223,7 +224,9 @@ describe('questions', () => {
     const { server, store } = makeServer();
     for (const index of [0, 1]) await server.put(batch.verified, index, at(batch.payloads, index));
     const ask = async (columns: number[]) => {
-      const audited = errorOf(await server.answerAudit(batch.verified, { ...audit, columns }));
+      const audited = errorOf(
+        await server.answerAudit(batch.verified, { ...audit, columns }, parties),
+      );
       const queried = errorOf(await server.answerQuery(batch.verified, { ...query, columns }));
       expect(audited).toBe(queried);
       return audited;
@@ -244,8 +247,10 @@ describe('questions', () => {
     await putAll(server, other);
     await store.keep([other.verified.id]);
     const request = { ...audit, columns: [0] };
-    expect(errorOf(await server.answerAudit(batch.verified, request))).toBe('chunk 0 is not held');
-    expect(errorOf(await server.answerAudit(other.verified, request))).toBe('accepted');
+    expect(errorOf(await server.answerAudit(batch.verified, request, parties))).toBe(
+      'chunk 0 is not held',
+    );
+    expect(errorOf(await server.answerAudit(other.verified, request, parties))).toBe('accepted');
   });
 
   test('of a revoked batch are refused, though its chunks are held', async () => {
@@ -254,13 +259,15 @@ describe('questions', () => {
     valueOf(server.takeState(makeDataOwner({ revoked: [batch.verified.id] }).state(now), now));
     const refused = 'the batch is revoked by the Data Owner';
     expect(errorOf(await server.answerQuery(batch.verified, query))).toBe(refused);
-    expect(errorOf(await server.answerAudit(batch.verified, { ...audit, epoch: 1 }))).toBe(refused);
+    expect(errorOf(await server.answerAudit(batch.verified, { ...audit, epoch: 1 }, parties))).toBe(
+      refused,
+    );
   });
 
   test('of another epoch, or of weights beyond n, are refused', async () => {
     const { server } = makeServer([makeHeaderId()]);
     await putAll(server, batch);
-    expect(errorOf(await server.answerAudit(batch.verified, audit))).toBe(
+    expect(errorOf(await server.answerAudit(batch.verified, audit, parties))).toBe(
       'the audit is of epoch 0, the state here of 1',
     );
     const entries = [{ index: scalars + 1, weight: encodeScalar(1n) }];

@@ -2,7 +2,7 @@ import { decodeG1, type G1Point } from '../crypto/index.ts';
 import { at, equalBytes, err, ok, ownBytes } from '../lib/index.ts';
 import type { HeaderId, Random, Result } from '../lib/index.ts';
 import { commitWithKeys, keysHold, proveNonMembership, refreshNonMembership, revocationPolynomial, type NonMembership } from './accumulator.ts'; // prettier-ignore
-import { answerAudit, type AuditAnswer, type AuditRequest } from './audit.ts';
+import { answerAudit, type AuditAnswer, type AuditParties, type AuditRequest } from './audit.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import type { VerifiedHeader } from './header.ts';
 import { answerQuery, type QueryAnswer, type QueryRequest } from './query.ts';
@@ -98,6 +98,7 @@ export class StorageServer {
   async answerAudit(
     header: VerifiedHeader,
     request: AuditRequest,
+    parties: Omit<AuditParties, 'task'>,
   ): Promise<Result<Witnessed<AuditAnswer>>> {
     const found = await this.#payloads(header, request.columns);
     if (!found.ok) return found;
@@ -105,7 +106,10 @@ export class StorageServer {
     if (request.epoch !== witness.epoch) {
       return err(`the audit is of epoch ${request.epoch}, the state here of ${witness.epoch}`);
     }
-    return ok({ ...answerAudit(this.verifier.crs, header, request, payloads), witness });
+    const { crs } = this.verifier;
+    const who = { ...parties, task: header.task };
+    const answer = answerAudit(crs, header, request, who, payloads, this.#random);
+    return ok({ ...answer, witness });
   }
 
   async #payloads(header: VerifiedHeader, columns: readonly number[]) {

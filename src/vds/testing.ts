@@ -1,15 +1,22 @@
 import { encodeCanonical, encodeScalar, encodeUncompressedG1s, identityOf, sha256, sign, toAffinePoints, type Identity } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, bytesToHex, concatBytes, ownBytes, randomBytes, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Random, Result, TaskId } from '../lib/index.ts';
-import { cutPayloads, drawBlindings, joinLanes, sealAtOnce, type Batch } from './batch.ts';
+import {
+  cutPayloads,
+  drawBlinders,
+  joinLanes,
+  noOpening,
+  sealAtOnce,
+  type Batch,
+} from './batch.ts';
 import { CommitmentKey } from './commitment.ts';
 import { Crs } from './crs.ts';
 import { DataOwner, type DataOwnerOptions } from './data-owner.ts';
-import { admitHeader, headerId, signHeader, unopenedBytes } from './header.ts';
+import { admitHeader, formatOf, headerId, signHeader, unopenedBytes } from './header.ts';
 import type { Header, SignedHeader, VerifiedHeader } from './header.ts';
 import { openingFactors, openingPoint } from './opening.ts';
 import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
-import { sumBlindings } from './sum.ts';
+import { sumBlinders, sumCommitments, type SumOrder } from './sum.ts';
 import { Verifier } from './verifier.ts';
 
 /** n of the tests: the smallest, so that sealing costs little. */
@@ -53,53 +60,82 @@ export interface TestBatch extends Batch {
 
 interface About {
   readonly kind?: Header['kind'];
-  readonly lanes?: Header['lanes'];
+  readonly opening?: Uint8Array;
   readonly round?: number;
   readonly author?: Identity;
   readonly task?: TaskId;
   readonly replaces?: HeaderId;
+  readonly sum?: NonNullable<Header['sum']>;
+  readonly byteLength?: number;
 }
-
-const formats = { update: 'update', sum: 'sum', model: 'bytes', file: 'bytes' } as const;
 
 /** Seals payloads; an update of round 1 by `author`, unless told otherwise. */
 export function sealCut(payloads: readonly Uint8Array<ArrayBuffer>[], about: About = {}) {
   const { kind = 'update', author: by = author } = about;
-  const lanes = about.lanes ?? formats[kind];
-  const description = { task, round: 1, ...about, kind, lanes, author: by.id };
+  const description = { task, opening: noOpening, round: 1, ...about, kind, author: by.id };
   const time = kind === 'update' ? { seconds: () => 1, random } : null;
   return signed(sealAtOnce(key, description, payloads, time));
 }
 
-/** Seals these lanes, or so many random ones, hidden by random blindings. */
+/** Seals these lanes, or so many random ones, hidden by random blinders; a model is not. */
 export function makeBatch(lanes: Uint8Array | number, about: About = {}): TestBatch {
   const bytes = typeof lanes === 'number' ? randomBytes(random, lanes) : lanes;
-  const format = about.lanes ?? formats[about.kind ?? 'update'];
-  const blindings = drawBlindings(bytes.length, scalars, format, random);
-  return sealCut(cutPayloads(bytes, scalars, format, blindings), about);
+  const format = formatOf(about.kind ?? 'update');
+  const hidden = about.kind !== 'model';
+  const blinding = hidden ? drawBlinders(bytes.length, scalars, format, random) : null;
+  const by = about.kind === 'model' ? owner : author;
+  return sealCut(cutPayloads(bytes, scalars, format, blinding), { author: by, ...about });
 }
 
-/** Seals Σ weight·update. */
+/** The digest of the manifest that the sums of the tests are of. */
+export const manifest = sha256(encodeCanonical('manifest'));
+
+interface Term {
+  readonly batch: TestBatch;
+  readonly weight: number;
+}
+
+/** What a sum of these must be a sum of. */
+export const orderOf = (terms: readonly Term[]): SumOrder => ({
+  manifest,
+  summands: terms.map(({ batch, weight }) => ({ header: batch.verified, weight })),
+});
+
+/** Seals Σ weight·update, or some chunks of it. */
 export function makeSum(
-  summands: readonly { readonly batch: TestBatch; readonly weight: number }[],
-  about: About = {},
+  terms: readonly Term[],
+  about: About & { readonly chunks?: readonly number[] } = {},
 ): TestBatch {
-  const lanes = summands.map(({ batch }) => joinLanes(batch.header, batch.payloads));
+  const lanes = terms.map(({ batch }) => joinLanes(batch.header, batch.payloads));
   const sums = Uint16Array.from(at(lanes, 0), (_, i) =>
-    summands.reduce((sum, { weight }, k) => sum + weight * at(at(lanes, k), i), 0),
+    terms.reduce((sum, { weight }, k) => sum + weight * at(at(lanes, k), i), 0),
   );
-  const parts = summands.map(({ batch, weight }) => ({ payloads: batch.payloads, weight }));
-  const payloads = cutPayloads(uint16ToBytes(sums), scalars, 'sum', sumBlindings(parts));
-  return sealCut(payloads, { ...about, kind: 'sum' });
+  const parts = terms.map(({ batch, weight }) => ({ payloads: batch.payloads, weight }));
+  const all = cutPayloads(uint16ToBytes(sums), scalars, 'sum', sumBlinders(parts));
+  const { chunks = all.map((_, index) => index), ...rest } = about;
+  const { opening } = at(terms, 0).batch.header;
+  const sealed = sealCut(
+    chunks.map((index) => at(all, index)),
+    {
+      opening,
+      byteLength: 2 * sums.length,
+      sum: { manifest, chunks: [...chunks] },
+      ...rest,
+      kind: 'sum',
+    },
+  );
+  const commitments = sumCommitments(orderOf(terms).summands, chunks);
+  return { ...sealed, verified: { ...sealed.verified, commitments } };
 }
 
 /** Signs a header, true or not, as the author it names, and admits it. */
-export function signed({ header, payloads }: Batch): TestBatch {
+export function signed({ header, payloads }: Pick<Batch, 'header' | 'payloads'>): TestBatch {
   const by = identities.find(({ id }) => id === header.author);
   assert(by !== undefined, 'the author is one of the tests');
   const admitted = admitHeader(signHeader(header, by), owner);
-  const verified = { ...header, id: headerId(admitted.header), signed: admitted };
-  return { header, payloads, signed: admitted, verified };
+  const commitments = header.columns.flatMap(({ commitment }) => commitment ?? []);
+  const verified = { ...header, id: headerId(admitted.header), signed: admitted, commitments };
+  return { header, payloads, time: null, signed: admitted, verified };
 }
 
 /** Signs and admits any value at all as if it were a header. */
@@ -111,12 +147,11 @@ export function signAnything(value: unknown, by: Identity = author): SignedHeade
 /** Opens payloads at the point that a header has by now, whatever its columns say of them. */
 export function openAnew(header: Header, payloads: readonly Uint8Array[]): Header {
   const point = openingPoint(unopenedBytes(header));
-  const polynomials = payloads.map((payload) => payloadPolynomial(payload, header.lanes));
+  const polynomials = payloads.map((each) => payloadPolynomial(each, header.lanes, scalars));
   const values = polynomials.map((polynomial) => evaluate(polynomial, point));
   const combined = combinePolynomials(polynomials, openingFactors(point, values));
   const proof = toAffinePoints([key.table.multiply(quotient(combined, point))]);
-  const opening = { values: values.map(encodeScalar), proof: at(encodeUncompressedG1s(proof), 0) };
-  return { ...header, opening };
+  return { ...header, y: values.map(encodeScalar), pi: at(encodeUncompressedG1s(proof), 0) };
 }
 
 /** The header with another column in place of one. */

@@ -1,18 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeScalar, groupOrder, toScalar } from '../crypto/index.ts';
-import { at, seededRandom, type Random } from '../lib/index.ts';
+import { encodeScalar, toScalar } from '../crypto/index.ts';
+import { at, concatBytes, seededRandom, type Random } from '../lib/index.ts';
 import { signHeader, type Header, type SignedHeader } from './header.ts';
-import type { Summand } from './sum.ts';
-import { author, errorOf, makeBatch, makeDataOwner, makeHeaderId, makeSum, makeTask, makeVerifier, now, numberOf, ofOrder3, openAnew, owner, sealCut, signed, stranger, valueOf, withColumn, withDigestOf, type TestBatch } from './testing.ts'; // prettier-ignore
+import { author, errorOf, flipBit, makeBatch, makeDataOwner, makeHeaderId, makeTask, makeVerifier, now, numberOf, ofOrder3, openAnew, signed, valueOf, withColumn, withDigestOf, type TestBatch } from './testing.ts'; // prettier-ignore
 
 const verdict = (tried: SignedHeader) => errorOf(makeVerifier().verifyHeader(tried, 'admitted'));
 
 /** The batch with y_1 changed by so much, signed anew. */
 function withValue({ header, payloads }: TestBatch, change: bigint): TestBatch {
-  const value = numberOf(at(header.opening.values, 0));
-  const values = [encodeScalar(toScalar(value + change)), ...header.opening.values.slice(1)];
-  return signed({ header: { ...header, opening: { ...header.opening, values } }, payloads });
+  const value = numberOf(at(header.y, 0));
+  const y = [encodeScalar(toScalar(value + change)), ...header.y.slice(1)];
+  return signed({ header: { ...header, y }, payloads });
 }
 
 const resigned = (header: Header) => signed({ header, payloads: [] }).signed;
@@ -31,7 +30,7 @@ describe('headers are verified as one batch', () => {
   const spoilt: [string, (batch: TestBatch) => SignedHeader][] = [
     ['accepted', (batch) => batch.signed],
     ['header opening does not hold', (batch) => withValue(batch, 1n).signed],
-    ['header opening does not hold', ({ header }) => resigned({ ...header, opening: { ...header.opening, proof: spare.header.opening.proof } })], // prettier-ignore
+    ['header opening does not hold', ({ header }) => resigned({ ...header, pi: spare.header.pi })], // prettier-ignore
     ['header opening does not hold', ({ header }) => resigned(withDigestOf(header, 0, new Uint8Array(9)))], // prettier-ignore
     ['header opening does not hold', ({ header }) => resigned(withColumn(header, 0, { commitment: at(spare.header.columns, 0).commitment }))], // prettier-ignore
     ['header commitments: point 0: not in the subgroup', ({ header }) => resigned(withColumn(header, 0, { commitment: ofOrder3 }))], // prettier-ignore
@@ -144,102 +143,36 @@ describe('an opening that holds is remembered', () => {
   });
 });
 
-describe('a sum', () => {
-  const length = 3900; // two columns
-  const updates = [author, stranger, owner].map((by) => makeBatch(length, { author: by }));
-  const weighed = (weights: readonly number[]) =>
-    updates.map((batch, k) => ({ batch, weight: weights[k] ?? 0 }));
-  const manifest = (weights: readonly number[]): Summand[] =>
-    weighed(weights).map(({ batch, weight }) => ({ header: batch.verified, weight }));
-  const weights = [100, 56, 100];
-  const right = makeSum(weighed(weights));
-  const verifySum = (sum: TestBatch, summands: readonly Summand[]) =>
-    errorOf(makeVerifier().verifySum(sum.verified, summands));
-  const wrongColumn = (column: number) => `sum: column ${column} is not Σ a_k·C_k of the manifest`;
+describe('a fraud proof', () => {
+  const verifier = makeVerifier();
+  const { header, payloads, signed: honest } = makeBatch(3840 + 60);
+  const other = at(makeBatch(3840 + 60).payloads, 0);
+  /** Its author signed the digest of one payload and opened another one. */
+  const lying = signed({ header: openAnew(withDigestOf(header, 0, other), payloads), payloads });
+  const proof = { signed: lying.signed, column: 0, payload: other };
 
-  test('with the weights of the manifest opens and is accepted', () => {
-    expect(verdict(right.signed)).toBe('accepted');
-    expect(verifySum(right, manifest(weights))).toBe('accepted');
-    expect(verifySum(right, manifest(weights).reverse())).toBe('accepted');
-    right.payloads.forEach((payload, j) => {
-      expect(errorOf(makeVerifier().verifyChunk(right.verified, j, payload))).toBe('accepted');
-    });
+  test('of a payload with the right digest and the wrong value names the author', () => {
+    expect(errorOf(verifier.verifyHeader(lying.signed, 'admitted'))).toBe('accepted');
+    expect(errorOf(verifier.verifyChunk(lying.verified, 0, other))).toBe('chunk evaluation');
+    expect(verifier.proveFraud(proof)).toBe(proof);
+    expect(makeVerifier().verifyFraud(proof)).toEqual({ ok: true, value: author.id });
   });
 
-  test('is accepted for any weights, and for no others', () => {
-    const split = fc.tuple(fc.nat(256), fc.nat(256)).map(([a, b]) => {
-      const [low, high] = [Math.min(a, b), Math.max(a, b)];
-      return [low, high - low, 256 - high];
-    });
-    fc.assert(
-      fc.property(split, split, (given, claimed) => {
-        const sum = makeSum(weighed(given).filter(({ weight }) => weight > 0));
-        expect(verifySum(sum, manifest(given))).toBe('accepted');
-        const same = given.every((weight, k) => weight === claimed[k]);
-        expect(verifySum(sum, manifest(claimed))).toBe(same ? 'accepted' : wrongColumn(0));
-      }),
-      { numRuns: 8 },
-    );
+  test('of a payload with the right digest and a wrong length, too', () => {
+    const long = concatBytes(at(payloads, 1), new Uint8Array(1));
+    const header1 = openAnew(withDigestOf(header, 1, long), payloads);
+    const liar = signed({ header: header1, payloads });
+    expect(verifier.verifyFraud({ signed: liar.signed, column: 1, payload: long }).ok).toBe(true);
   });
 
-  test('with a changed weight, without a member, or with one more is refused', () => {
-    expect(verifySum(right, manifest([101, 55, 100]))).toBe(wrongColumn(0));
-    expect(verifySum(right, manifest([56, 100, 100]))).toBe(wrongColumn(0));
-    expect(verifySum(right, manifest([156, 0, 100]))).toBe(wrongColumn(0));
-    expect(verifySum(right, manifest(weights).slice(1))).toBe(wrongColumn(0));
-    const added = { header: makeBatch(length).verified, weight: 1 };
-    expect(verifySum(right, [...manifest(weights), added])).toBe(wrongColumn(0));
-    expect(verifySum(right, [...manifest(weights), { ...added, weight: 0 }])).toBe('accepted');
-    expect(verifySum(right, [])).toBe('sum: of nothing');
-  });
-
-  test('of other values opens as what it is, but is not the sum', () => {
-    const payloads = right.payloads.map((payload) => payload.slice());
-    const last = at(payloads, 1);
-    last[32] = at(last, 32) ^ 1;
-    const other = sealCut(payloads, { kind: 'sum' });
-    expect(verdict(other.signed)).toBe('accepted');
-    expect(verifySum(other, manifest(weights))).toBe(wrongColumn(1));
-    // With the right commitments it is the sum, but what was changed does not open.
-    const claimed = openAnew(withDigestOf(right.header, 1, last), payloads);
-    const lying = signed({ header: claimed, payloads });
-    expect(verifySum(lying, manifest(weights))).toBe('accepted');
-    expect(verdict(lying.signed)).toBe('header opening does not hold');
-  });
-
-  test('with another γ is not the sum: it is Σ a_k·γ_k', () => {
-    const payloads = right.payloads.map((payload) => payload.slice());
-    at(payloads, 0).set(encodeScalar(groupOrder - 1n));
-    expect(verifySum(sealCut(payloads, { kind: 'sum' }), manifest(weights))).toBe(wrongColumn(0));
-  });
-
-  test('with its columns permuted is refused', () => {
-    const even = [author, stranger].map((by) => makeBatch(2 * 3840, { author: by }));
-    const sum = makeSum(even.map((batch) => ({ batch, weight: 128 })));
-    const summands = even.map(({ verified }) => ({ header: verified, weight: 128 }));
-    expect(verifySum(sum, summands)).toBe('accepted');
-    const permuted = sealCut(sum.payloads.slice().reverse(), { kind: 'sum' });
-    expect(verifySum(permuted, summands)).toBe(wrongColumn(0));
-  });
-
-  test('of another round, another length or another kind is refused', () => {
-    const later = makeSum(weighed(weights), { round: 2 });
-    expect(verifySum(later, manifest(weights))).toBe('sum: of another round');
-    const lanes = new Uint8Array(2 * length + 2);
-    const long = makeBatch(lanes, { kind: 'sum' });
-    expect(verifySum(long, manifest(weights))).toBe('sum: of another length');
-    for (const kind of ['file', 'sum', 'model'] as const) {
-      const other = sealCut(right.payloads, { kind, lanes: 'bytes', author: owner });
-      expect(verifySum(other, manifest(weights))).toBe('sum: the header is not of a sum');
-    }
-  });
-
-  test('that is revoked is refused', () => {
-    const verifier = makeVerifier();
-    const state = makeDataOwner({ revoked: [right.verified.id] }).state(now);
-    valueOf(verifier.updateState(state, now));
-    expect(errorOf(verifier.verifySum(right.verified, manifest(weights)))).toBe(
-      'sum: revoked by the Data Owner',
-    );
+  test('is nothing where the author told the truth, or others may have changed the bytes', () => {
+    const refusal = (changed: Partial<typeof proof>) => errorOf(verifier.verifyFraud({ ...proof, ...changed })); // prettier-ignore
+    expect(refusal({ signed: honest, payload: at(payloads, 0) })).toBe('fraud proof: the payload is what the header says'); // prettier-ignore
+    expect(refusal({ payload: flipBit(other, 900) })).toBe('fraud proof: not the payload that the author signed'); // prettier-ignore
+    expect(refusal({ column: 1 })).toBe('fraud proof: not the payload that the author signed');
+    expect(refusal({ column: 2 })).toBe('fraud proof: no such column');
+    const forged = { ...lying.signed, signature: honest.signature };
+    expect(refusal({ signed: forged })).toBe("fraud proof: header signature is not the author's");
+    expect(verifier.proveFraud({ ...proof, column: 1 })).toBe(null);
   });
 });

@@ -1,24 +1,23 @@
-import { decodeG1, decodeScalar, encodeG1, encodeScalar, pointBytes, scalarBytes } from '../crypto/index.ts'; // prettier-ignore
-import { at, equalBytes, err, ok } from '../lib/index.ts';
-import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import * as v from 'valibot';
+import { decodeG1, decodeScalar, encodeG1, encodeScalar, pointBytes, scalarBytes } from '../crypto/index.ts'; // prettier-ignore
+import { at, bytesOf, equalBytes, err, ok, whole } from '../lib/index.ts';
+import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import { nonMembershipHolds, type NonMembership } from './accumulator.ts';
-import { verifyAudit, type AuditAnswer, type AuditRequest } from './audit.ts';
+import { verifyAudit, type AuditAnswer, type AuditParties, type AuditRequest } from './audit.ts';
 import { verifyChunk } from './batch.ts';
 import type { Crs } from './crs.ts';
-import { openingClaims, verifySignatures, type SignedHeader, type VerifiedHeader } from './header.ts'; // prettier-ignore
-import { falseClaims, type OpeningClaim } from './opening.ts';
+import { proveFraud, verifyFraud, type FraudProof } from './fraud.ts';
+import { headerId, openingClaims, verifySignatures, type Header, type SignedHeader, type VerifiedHeader } from './header.ts'; // prettier-ignore
+import { claimsHold, falseClaims, type OpeningClaim } from './opening.ts';
 import { verifyQuery, type QueryAnswer, type QueryRequest } from './query.ts';
 import { checkState, listDigest, type CheckedState, type StateUpdate } from './state.ts';
-import { verifySum, type Summand } from './sum.ts';
-
-const byteArray = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
+import { fitsOrder, sumCommitments, sumLanesHold, type SumOrder } from './sum.ts';
 
 /** Proof that a batch is not revoked, as it travels: the epoch it is for, w and u. */
 export const witnessSchema = v.strictObject({
-  epoch: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff)),
-  witness: v.pipe(byteArray, v.length(pointBytes.g1)),
-  remainder: v.pipe(byteArray, v.length(scalarBytes)),
+  epoch: whole(0, 0xffffffff),
+  witness: bytesOf(pointBytes.g1),
+  remainder: bytesOf(scalarBytes),
 });
 export type Witness = v.InferOutput<typeof witnessSchema>;
 
@@ -103,8 +102,8 @@ export class Verifier {
   }
 
   /**
-   * Verifies headers: encoding, task, CRS, signatures, revocation, and all openings as one batch;
-   * if that fails, halves name the false ones.
+   * Verifies headers that are not of sums: encoding, task, CRS, signatures, revocation, and all
+   * openings as one batch; if that fails, halves name the false ones.
    *
    * @param admission 'any' where it is the Data Owner that asks, before it admits
    */
@@ -112,22 +111,27 @@ export class Verifier {
     signed: readonly SignedHeader[],
     admission: 'admitted' | 'any',
   ): Result<VerifiedHeader>[] {
-    const { crs, task, ownerKey, random } = this.#options;
-    const admitted = admission === 'admitted';
-    const expected = { task, ownerKey, crs: crs.digest, scalars: crs.scalars, admitted };
+    const { crs, random } = this.#options;
     const results = signed.map((each): Result<VerifiedHeader> => {
-      const verified = verifySignatures(each, expected);
-      if (verified.ok && this.#revoked.has(verified.value.id)) {
-        return err('header is revoked by the Data Owner');
-      }
-      return verified;
+      const header = this.#verifySignatures(each, admission);
+      if (!header.ok) return header;
+      const known = this.#opened.get(header.value.id);
+      if (known) return ok({ ...known, signed: each });
+      const { id, ...rest } = header.value;
+      const commitments = rest.columns.flatMap(({ commitment }) => commitment ?? []);
+      if (commitments.length < rest.columns.length) return err('header of a sum: of what is not said'); // prettier-ignore
+      return ok({ ...rest, id, signed: each, commitments });
     });
     const unopened = results.flatMap((result, place) =>
       result.ok && !this.#opened.has(result.value.id) ? [{ place, header: result.value }] : [],
     );
+    const headers = unopened.map(({ header }) => header);
     const claims: OpeningClaim[] = [];
     const places: number[] = [];
-    openingClaims(unopened.map(({ header }) => header)).forEach((claim, k) => {
+    openingClaims(
+      headers,
+      headers.map(({ commitments }) => commitments),
+    ).forEach((claim, k) => {
       const { place } = at(unopened, k);
       if (claim.ok) {
         claims.push(claim.value);
@@ -143,16 +147,81 @@ export class Verifier {
     return results;
   }
 
+  /**
+   * Verifies a sum's header: signatures, that it speaks of this manifest, and that it opens
+   * against Σ a_k·C_k of these updates. A wrong sum, a left-out member or a changed weight has
+   * other commitments, and does not open.
+   */
+  verifySum(
+    signed: SignedHeader,
+    order: SumOrder,
+    admission: 'admitted' | 'any',
+  ): Result<VerifiedHeader> {
+    const verified = this.#verifySignatures(signed, admission);
+    if (!verified.ok) return verified;
+    const revoked = order.summands.find(({ header }) => this.#revoked.has(header.id));
+    if (revoked) return err('sum: of an update that is revoked');
+    const header = verified.value;
+    const chunks = fitsOrder(header, order);
+    if (!chunks.ok) return chunks;
+    const commitments = sumCommitments(order.summands, chunks.value);
+    const claim = at(openingClaims([header], [commitments]), 0);
+    if (!claim.ok) return claim;
+    const { crs, random } = this.#options;
+    if (!claimsHold(crs, [claim.value], random)) return err('sum: it is not Σ a_k·u_k of the manifest'); // prettier-ignore
+    return ok({ ...header, signed, commitments });
+  }
+
+  /** Decodes a header and checks all of it but its opening. */
+  #verifySignatures(
+    signed: SignedHeader,
+    admission: 'admitted' | 'any',
+  ): Result<Header & { readonly id: HeaderId }> {
+    const { crs, task, ownerKey } = this.#options;
+    const admitted = admission === 'admitted';
+    const expected = { task, ownerKey, crs: crs.digest, scalars: crs.scalars, admitted };
+    const verified = verifySignatures(signed, expected);
+    if (!verified.ok) return verified;
+    const id = headerId(signed.header);
+    if (this.#revoked.has(id)) return err('header is revoked by the Data Owner');
+    return ok({ ...verified.value, id });
+  }
+
   /** Checks a payload against a verified header, without a pairing. */
   verifyChunk(header: VerifiedHeader, index: number, payload: Uint8Array): Result<null> {
     if (this.#revoked.has(header.id)) return err('batch is revoked by the Data Owner');
     return verifyChunk(header, index, payload);
   }
 
-  /** Whether a verified header is the weighted sum of these verified updates. */
-  verifySum(sum: VerifiedHeader, summands: readonly Summand[]): Result<null> {
-    if (this.#revoked.has(sum.id)) return err('sum: revoked by the Data Owner');
-    return verifySum(sum, summands);
+  /**
+   * Checks a sum's payload: as {@link verifyChunk}, and that no lane exceeds 255·A.
+   *
+   * @param total A
+   */
+  verifySumChunk(
+    header: VerifiedHeader,
+    index: number,
+    payload: Uint8Array,
+    total: number,
+  ): Result<null> {
+    const verified = this.verifyChunk(header, index, payload);
+    if (!verified.ok) return verified;
+    return sumLanesHold(payload, total) ? ok(null) : err('chunk lanes exceed what bytes add up to');
+  }
+
+  /** The proof that an author signed the digest of a payload and another value; null if it did not. */
+  proveFraud(proof: FraudProof): FraudProof | null {
+    return proveFraud(proof, this.#pinned);
+  }
+
+  /** Who lied, by somebody's proof. */
+  verifyFraud(proof: FraudProof): Result<PeerId> {
+    return verifyFraud(proof, this.#pinned);
+  }
+
+  get #pinned() {
+    const { crs, task, ownerKey } = this.#options;
+    return { crs: crs.digest, scalars: crs.scalars, task, ownerKey };
   }
 
   /** The answers to a linear query that hold, in the order of the columns. */
@@ -165,8 +234,14 @@ export class Verifier {
   }
 
   /** Whether a holder has the asked columns now. */
-  verifyAudit(header: VerifiedHeader, request: AuditRequest, answer: AuditAnswer): Result<null> {
-    return verifyAudit(this.crs, header, request, answer, this.#options.random);
+  verifyAudit(
+    header: VerifiedHeader,
+    request: AuditRequest,
+    parties: Omit<AuditParties, 'task'>,
+    answer: AuditAnswer,
+  ): Result<null> {
+    const { task, random } = this.#options;
+    return verifyAudit(this.crs, header, request, { ...parties, task }, answer, random);
   }
 
   /**
