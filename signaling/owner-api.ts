@@ -280,12 +280,14 @@ function admittedBody(signed: SignedHeader): OwnerApi<'admitted'> {
   return { header: headerId(signed.header), signed: encoded };
 }
 
-function stateBody({ state, revoked, keys }: StateUpdate): OwnerApi<'state'> {
+function stateBody({ core, freshness, revoked, keys }: StateUpdate): OwnerApi<'state'> {
   return {
     epoch: revoked.length,
     revoked: [...revoked],
-    state: Buffer.from(state.bytes).toString('base64'),
-    signature: bytesToHex(state.signature),
+    core: Buffer.from(core.bytes).toString('base64'),
+    coreSignature: bytesToHex(core.signature),
+    freshness: Buffer.from(freshness.bytes).toString('base64'),
+    freshnessSignature: bytesToHex(freshness.signature),
     keys: keys.map(bytesToHex),
   };
 }

@@ -144,7 +144,7 @@ export class OwnerDesk {
       }
       const revoked = await thread.service.revoke(header);
       if (!revoked.ok) return revoked;
-      return ok(await this.#settle(header, null, tell));
+      return ok(revoked.value ? await this.#settle(header, null, tell) : await this.state());
     });
   }
 

@@ -124,7 +124,7 @@ export class OwnerService {
     return sum;
   }
 
-  revoke(header: HeaderId): Result<null> {
+  revoke(header: HeaderId): Result<boolean> {
     return this.#opened.revoke(header);
   }
 

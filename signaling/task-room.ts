@@ -21,7 +21,8 @@ export interface Seat {
 }
 
 /** The state is good for a day; a tab that stays has a fresh one at any time. */
-const signStateEveryMs = 3600_000;
+/** Well within the ten minutes that a state is fresh. */
+const signStateEveryMs = 120_000;
 
 type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
 

@@ -209,7 +209,7 @@ describe('verifySignature', () => {
   });
 
   test('refuses the signature for another use, and one over the bare message', () => {
-    const uses: SignatureUse[] = ['header', 'membership', 'manifest', 'state', 'hello'];
+    const uses: SignatureUse[] = ['header', 'membership', 'manifest', 'state-core', 'hello'];
     for (const other of uses) expect(verifySignature(other, message, signature, alice.id)).toBe(false); // prettier-ignore
     expect(accepted(ed25519.sign(message, alice.secret), aliceKey)).toBe(false);
     const unclosed = concatBytes(utf8ToBytes('MURMURATION-V1/admission'), message);

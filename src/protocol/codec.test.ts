@@ -184,7 +184,8 @@ describe('bounds on single fields', () => {
   const state = (revoked: number, keys: number) => ({
     type: 'state',
     update: {
-      state: signed,
+      core: signed,
+      freshness: signed,
       revoked: counted(revoked).map(() => id),
       keys: counted(keys).map(() => new Uint8Array(48)),
     },

@@ -41,8 +41,10 @@ export const ownerApi = {
   state: v.strictObject({
     epoch: v.number(),
     revoked: v.pipe(v.array(hex(32)), v.description('Revoked batches, in order.')),
-    state: v.pipe(base64, v.description('The signed state: canonical CBOR.')),
-    signature: v.pipe(hex(64), v.description('The Data Owner’s, over the state.')),
+    core: v.pipe(base64, v.description('What holds as long as the epoch: canonical CBOR.')),
+    coreSignature: v.pipe(hex(64), v.description('The Data Owner’s, over the core.')),
+    freshness: v.pipe(base64, v.description('That it is the newest one: canonical CBOR.')),
+    freshnessSignature: v.pipe(hex(64), v.description('The Data Owner’s, over the freshness.')),
     keys: v.pipe(v.array(hex(48)), v.description('[s^i]₁, i = 1 … epoch, compressed.')),
   }),
   batches: v.strictObject({

@@ -109,6 +109,8 @@ export const serverMessageSchema = v.variant('type', [
   v.strictObject({ type: v.literal('challenge'), version: whole(0, 0xffff), nonce: bytesOf(32) }),
   v.strictObject({
     type: v.literal('welcome'),
+    /** The coordinator's clock, seconds since 1970: what states are fresh by. */
+    now: whole(0, Number.MAX_SAFE_INTEGER),
     description: taskSchema,
     membership: signedSchema,
     /** The model as it stands, and its round. */

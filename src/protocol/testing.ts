@@ -59,7 +59,8 @@ const record: fc.Arbitrary<RoundRecord> = fc.record({
 });
 
 const state: fc.Arbitrary<StateUpdate> = fc.record({
-  state: signed,
+  core: signed,
+  freshness: signed,
   revoked: fc.array(headerId, { maxLength: 4 }),
   keys: fc.array(exactly(48), { maxLength: 4 }),
 });
@@ -224,6 +225,7 @@ export const serverMessages: Every<ServerMessage> = {
   challenge: fc.record({ type: is('challenge'), version: whole(0, 0xffff), nonce: exactly(32) }),
   welcome: fc.record({
     type: is('welcome'),
+    now: fc.maxSafeNat(),
     description,
     membership: signed,
     model: header,

@@ -188,6 +188,7 @@ export class RoundCoordinator {
     );
     this.#send(peer, {
       type: 'welcome',
+      now: Math.floor(now / 1000),
       description: this.#options.description,
       membership,
       model: this.#model,

@@ -46,6 +46,8 @@ export type RoundServerMessage = Of<VerifiedMessage['type']>;
 export class MessageVerifier {
   readonly #server: StorageServer;
   readonly #expected: { readonly task: TaskId; readonly ownerKey: PeerId };
+  /** seconds that the coordinator's clock is ahead: what is fresh is so by its clock. */
+  #clockOffset = 0;
   /** The newest manifest: what the next sum is a sum of. */
   #manifest: Extract<VerifiedMessage, { type: 'manifest' }> | null = null;
 
@@ -60,9 +62,11 @@ export class MessageVerifier {
   /**
    * The message with its signed parts verified; the error names the check that failed.
    *
-   * @param now seconds since 1970
+   * @param local seconds since 1970, by the own clock
    */
-  verify(message: RoundServerMessage, now: number): Result<VerifiedMessage> {
+  verify(message: RoundServerMessage, local: number): Result<VerifiedMessage> {
+    if (message.type === 'welcome') this.#clockOffset = message.now - local;
+    const now = local + this.#clockOffset;
     switch (message.type) {
       case 'welcome': {
         const taken = this.#server.takeState(message.state, now);

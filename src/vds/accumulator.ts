@@ -138,3 +138,20 @@ export function refreshNonMembership(
   const scaled = witness.is0() ? witness : witness.multiplyUnsafe(distance);
   return { witness: before.add(scaled), remainder: (remainder * distance) % groupOrder };
 }
+
+/**
+ * Whether an accumulator is the one before with one more batch revoked:
+ * `e(f', [1]₂) = e(f, [x]₂ + [s]₂)`. Two pairings; anyone can.
+ */
+export function stepHolds(
+  before: G1Point,
+  after: G1Point,
+  revoked: HeaderId,
+  key: G2Point,
+): boolean {
+  const element = G2.BASE.multiplyUnsafe(revocationElement(revoked)).add(key);
+  return pairingProductIsOne([
+    [after, G2.BASE],
+    [before.negate(), element],
+  ]);
+}

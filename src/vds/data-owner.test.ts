@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeG1, G1 } from '../crypto/index.ts';
-import { at, randomBytes, seededRandom } from '../lib/index.ts';
+import { at, bytesToHex, randomBytes, seededRandom } from '../lib/index.ts';
 import { cutPayloads, joinLanes, noOpening } from './batch.ts';
 import { Crs } from './crs.ts';
-import type { DataOwner } from './data-owner.ts';
+import { DataOwner } from './data-owner.ts';
 import { signHeader } from './header.ts';
 import { blindingBytes } from './lanes.ts';
 import { maxRevoked } from './state.ts';
@@ -171,8 +171,10 @@ describe('revoke', () => {
     const ids = [makeHeaderId(), makeHeaderId()];
     ids.forEach((id, k) => {
       expect(dataOwner.isRevoked(id)).toBe(false);
-      expect(errorOf(dataOwner.revoke(id))).toBe('accepted');
-      expect(errorOf(dataOwner.revoke(id))).toBe('the batch is revoked already');
+      expect(dataOwner.revoke(id)).toEqual({ ok: true, value: true });
+      const before = published(dataOwner);
+      expect(dataOwner.revoke(id)).toEqual({ ok: true, value: false });
+      expect(published(dataOwner)).toEqual(before);
       expect(dataOwner.isRevoked(id)).toBe(true);
       expect(dataOwner.epoch).toBe(k + 1);
       const state = valueOf(verifier.updateState(dataOwner.state(now), now));
@@ -270,5 +272,76 @@ describe('a Data Owner that starts again with what it revoked', () => {
     const dataOwner = makeDataOwner({ revoked });
     valueOf(dataOwner.revoke(makeHeaderId()));
     expect(revoked).toHaveLength(1);
+  });
+
+  test('from its record and its secret, which lie apart', () => {
+    const dataOwner = makeDataOwner();
+    for (const id of [makeHeaderId(), makeHeaderId()]) valueOf(dataOwner.revoke(id));
+    const { record, secret } = dataOwner;
+    const rest = { crs, random: seededRandom(3), allowTestCrs: true };
+    const restored = valueOf(DataOwner.restore(record, secret, rest));
+    expect(published(restored)).toEqual(published(dataOwner));
+    expect(restored.globalKey).toEqual(dataOwner.globalKey);
+    // Nothing secret is in the record.
+    expect(bytesToHex(record)).not.toContain(bytesToHex(secret));
+    expect(secret).toEqual(owner.secret);
+    const stranger = valueOf(DataOwner.restore(record, makeIdentity().secret, rest));
+    expect(stranger.globalKey.accumulatorKey).not.toEqual(dataOwner.globalKey.accumulatorKey);
+  });
+
+  test('not from a record that is damaged, or of another CRS', async () => {
+    const { record, secret } = makeDataOwner();
+    const rest = { crs, random: seededRandom(3), allowTestCrs: true };
+    const refusal = (bytes: Uint8Array, use = rest) => errorOf(DataOwner.restore(bytes, secret, use)); // prettier-ignore
+    expect(refusal(record.subarray(1))).toMatch(/^Data Owner: /);
+    expect(refusal(new Uint8Array())).toMatch(/^Data Owner: /);
+    const other = await Crs.generate(256, seededRandom(4));
+    expect(refusal(record, { ...rest, crs: other })).toBe('Data Owner: of another CRS');
+  });
+});
+
+describe('a Data Owner restored from a backup', () => {
+  const ids = Array.from({ length: 4 }, makeHeaderId);
+  const shown = makeDataOwner({ revoked: ids }).state(now);
+
+  test('takes over what it is shown that it signed, and goes on from there', () => {
+    for (const count of [0, 1, 3]) {
+      const restored = makeDataOwner({ revoked: ids.slice(0, count) });
+      expect(restored.takeOver(shown)).toEqual({ ok: true, value: 4 - count });
+      expect(published(restored)).toEqual(published(makeDataOwner({ revoked: ids })));
+      const verifier = makeVerifier();
+      valueOf(verifier.updateState(shown, now));
+      valueOf(restored.revoke(makeHeaderId()));
+      expect(errorOf(verifier.updateState(restored.state(now), now))).toBe('accepted');
+    }
+  });
+
+  test('takes nothing over from an older state, or from its own', () => {
+    const dataOwner = makeDataOwner({ revoked: ids });
+    for (const count of [0, 2, 4]) {
+      const older = makeDataOwner({ revoked: ids.slice(0, count) }).state(now);
+      expect(dataOwner.takeOver(older)).toEqual({ ok: true, value: 0 });
+    }
+  });
+
+  test('stops where it would sign a second history, and stays as it was', () => {
+    for (const known of [[makeHeaderId()], [at(ids, 1)], [...ids.slice(0, 3), makeHeaderId()]]) {
+      const dataOwner = makeDataOwner({ revoked: known });
+      const before = published(dataOwner);
+      expect(errorOf(dataOwner.takeOver(shown))).toMatch(/^state: this Data Owner signed another state of epoch 4/); // prettier-ignore
+      expect(published(dataOwner)).toEqual(before);
+    }
+  });
+
+  test('believes nobody but itself', () => {
+    const dataOwner = makeDataOwner();
+    const foreign = makeDataOwner({ revoked: ids, identity: makeIdentity() }).state(now);
+    expect(errorOf(dataOwner.takeOver(foreign))).toMatch(/^state-core: the signature/);
+    const list = { ...shown, revoked: ids.slice(1) };
+    const error = 'state: the list of revoked batches is not the signed one';
+    expect(errorOf(dataOwner.takeOver(list))).toBe(error);
+    const elsewhere = makeDataOwner({ revoked: ids, task: makeTask() }).state(now);
+    expect(errorOf(dataOwner.takeOver(elsewhere))).toBe('state: of another task');
+    expect(dataOwner.epoch).toBe(0);
   });
 });

@@ -139,7 +139,7 @@ describe('a header is refused', () => {
   test('with an admission that is of another header, or a signature for another use', () => {
     const other = makeBatch(4000).signed.admission;
     const asHeader = sign('header', signed.header, owner);
-    const asState = sign('state', sha256(signed.header), owner);
+    const asState = sign('state-core', sha256(signed.header), owner);
     for (const admission of [other, signed.signature, asHeader, asState]) {
       expect(refusal({ ...signed, admission })).toBe(
         "header admission is not the Data Owner's signature",

@@ -10,9 +10,8 @@ import { admitHeader, unopenedBytes, type Header, type SignedHeader } from './he
 import { openingPoint } from './opening.ts';
 import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
 import { answerQuery, queryRequestSchema, type QueryRequest } from './query.ts';
-import { signState } from './state.ts';
 import { sumBlinders } from './sum.ts';
-import { author, crs, errorOf, flipBit, makeBatch, makeDataOwner, makeHeaderId, makeSum, makeTask, makeVerifier, manifest, now, numberOf, ofOrder3, ofOrder3Compressed, openAnew, orderOf, owner, sealCut, signAnything, signed, stranger, task, valueOf, withColumn, withDigestOf, type TestBatch } from './testing.ts'; // prettier-ignore
+import { author, crs, errorOf, flipBit, forgeState, makeBatch, makeDataOwner, makeHeaderId, makeSum, makeTask, makeVerifier, manifest, now, numberOf, ofOrder3, ofOrder3Compressed, openAnew, orderOf, owner, sealCut, signAnything, signed, stranger, task, valueOf, withColumn, withDigestOf, type TestBatch } from './testing.ts'; // prettier-ignore
 import { encodeWitness } from './verifier.ts';
 
 // One test for each line of "Regressions that must have a test" in VDS.md, named after it.
@@ -78,8 +77,12 @@ test('signature malleability', () => {
   expect(verdict({ ...batch.signed, admission: changed })).toBe(
     "header admission is not the Data Owner's signature",
   );
-  const moved = { ...state, state: { ...state.state, signature: shifted(state.state.signature) } };
-  expect(errorOf(makeVerifier().updateState(moved, now))).toMatch(/^state: the signature/);
+  for (const part of ['core', 'freshness'] as const) {
+    const { bytes, signature: own } = state[part];
+    const moved = { ...state, [part]: { bytes, signature: shifted(own) } };
+    const error = new RegExp(`^state-${part}: the signature`);
+    expect(errorOf(makeVerifier().updateState(moved, now))).toMatch(error);
+  }
 });
 
 test('n from the request', () => {
@@ -109,8 +112,7 @@ test('identity commitment of an update · identity f', () => {
   expect(verdict(empty.signed)).toBe('header commitments: column 0 is the identity');
   expect(verdictOf({ ...header, time: G2.ZERO.toBytes(false) })).toMatch(/^header time/);
   const points = { accumulator: G1.ZERO, accumulatorKey: s };
-  const forged = signState({ task, epoch: 3 }, list, points, now, owner);
-  expect(errorOf(makeVerifier().updateState({ state: forged, revoked: list }, now))).toBe(
+  expect(errorOf(makeVerifier().updateState(forgeState(3, list, points), now))).toBe(
     'state: accumulator: the identity point',
   );
 });

@@ -6,9 +6,9 @@ import { serverKeys } from './accumulator.ts';
 import type { AuditRequest } from './audit.ts';
 import { MemoryChunkStore } from './chunk-store.ts';
 import type { QueryRequest } from './query.ts';
-import { signState, stateValidity } from './state.ts';
+import { stateValidity } from './state.ts';
 import { StorageServer } from './storage-server.ts';
-import { errorOf, flipBit, makeBatch, makeDataOwner, makeHeaderId, makeVerifier, now, ofOrder3Compressed, owner, scalars, stranger, task, valueOf, type TestBatch } from './testing.ts'; // prettier-ignore
+import { errorOf, flipBit, forgeState, makeBatch, makeDataOwner, makeHeaderId, makeVerifier, now, ofOrder3Compressed, owner, scalars, stranger, valueOf, type TestBatch } from './testing.ts'; // prettier-ignore
 import type { Verifier, Witness } from './verifier.ts';
 
 const random = seededRandom(11);
@@ -110,9 +110,8 @@ describe('takeState', () => {
   test('refuses an accumulator that is not of the list', () => {
     const { s } = valueOf(makeVerifier().updateState(update, now));
     const points = { accumulator: G1.BASE.multiply(5n), accumulatorKey: s };
-    const state = signState({ task, epoch: 3 }, ids, points, now, owner);
     const server = fresh();
-    expect(errorOf(server.takeState({ ...update, state }, now))).toBe(
+    expect(errorOf(server.takeState({ ...update, ...forgeState(3, ids, points) }, now))).toBe(
       'state: the accumulator is not of the list',
     );
     expect(server.verifier.state).toBe(null);

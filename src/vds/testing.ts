@@ -1,4 +1,4 @@
-import { encodeCanonical, encodeScalar, encodeUncompressedG1s, identityOf, sha256, sign, toAffinePoints, type Identity } from '../crypto/index.ts'; // prettier-ignore
+import { encodeCanonical, encodeScalar, encodeUncompressedG1s, identityOf, sha256, sign, toAffinePoints, type G1Point, type G2Point, type Identity, type Signed } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, bytesToHex, concatBytes, ownBytes, randomBytes, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Random, Result, TaskId } from '../lib/index.ts';
 import {
@@ -16,6 +16,7 @@ import { admitHeader, formatOf, headerId, signHeader, unopenedBytes } from './he
 import type { Header, SignedHeader, VerifiedHeader } from './header.ts';
 import { openingFactors, openingPoint } from './opening.ts';
 import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
+import { signCore, signFreshness } from './state.ts';
 import { sumBlinders, sumCommitments, type SumOrder } from './sum.ts';
 import { Verifier } from './verifier.ts';
 
@@ -49,6 +50,17 @@ export function makeVerifier(source: Random = random): Verifier {
 
 export function makeDataOwner(options: Partial<DataOwnerOptions> = {}): DataOwner {
   return new DataOwner({ crs, task, identity: owner, random, allowTestCrs: true, ...options });
+}
+
+/** A state with any points, signed by the Data Owner whether they are right or not. */
+export function forgeState(
+  epoch: number,
+  revoked: readonly HeaderId[],
+  points: { readonly accumulator: G1Point; readonly accumulatorKey: G2Point },
+  previous: Signed | null = null,
+) {
+  const core = signCore({ task, epoch }, revoked, points, previous, owner);
+  return { core, freshness: signFreshness(task, core, now, owner), revoked: [...revoked] };
 }
 
 /** A batch that is sealed, signed and admitted. */

@@ -4,24 +4,26 @@ import { decodeCanonical, decodeG1, encodeG1, encodeScalar, G1, G2, groupOrder, 
 import { at, type HeaderId } from '../lib/index.ts';
 import { accumulate, accumulatorKey, commitWithKeys, proveNonMembership, revocationElement, revocationPolynomial } from './accumulator.ts'; // prettier-ignore
 import { evaluate, quotient } from './polynomial.ts';
-import { maxRevoked, signState, stateValidity, type OwnerState, type StateUpdate } from './state.ts'; // prettier-ignore
-import { errorOf, flipBit, makeDataOwner, makeHeaderId, makeIdentity, makeTask, makeVerifier, now, numberOf, ofOrder3Compressed, owner, task, valueOf } from './testing.ts'; // prettier-ignore
+import { maxRevoked, signFreshness, stateValidity, type CheckedCore, type StateUpdate } from './state.ts'; // prettier-ignore
+import { errorOf, flipBit, forgeState, makeDataOwner, makeHeaderId, makeIdentity, makeTask, makeVerifier, now, numberOf, ofOrder3Compressed, owner, task, valueOf } from './testing.ts'; // prettier-ignore
 import { encodeWitness, type Witness } from './verifier.ts';
+
+type Core = Omit<CheckedCore, 'digest' | 'signed' | 'f' | 's'>;
 
 const ids = Array.from({ length: 5 }, () => makeHeaderId());
 const updateOf = (revoked: readonly HeaderId[], at = now) => makeDataOwner({ revoked }).state(at);
 /** The states of epochs 0 to 5. */
 const updates = Array.from({ length: 6 }, (_, epoch) => updateOf(ids.slice(0, epoch)));
 
-/** The state of epoch 1 with other fields, signed by the Data Owner or somebody else. */
+/** The state of epoch 1 with other fields in its core, signed by the Data Owner or somebody else. */
 function forged(
-  change: Partial<Record<keyof OwnerState | 'extra', unknown>>,
+  change: Partial<Record<keyof Core | 'extra', unknown>>,
   by: Identity = owner,
 ): StateUpdate {
-  // prettier-ignore
   const update = at(updates, 1);
-  const state = valueOf(decodeCanonical(update.state.bytes)) as OwnerState;
-  return { ...update, state: signValue('state', { ...state, ...change }, by) };
+  const value = valueOf(decodeCanonical(update.core.bytes)) as Core;
+  const core = signValue('state-core', { ...value, ...change }, by);
+  return { ...update, core, freshness: signFreshness(task, core, now, by) };
 }
 
 describe('the state', () => {
@@ -57,8 +59,20 @@ describe('the state', () => {
   test('may be signed anew with the epoch it has', () => {
     const verifier = makeVerifier();
     valueOf(verifier.updateState(at(updates, 2), now));
-    const later = updateOf(ids.slice(0, 2), now + 3600);
-    expect(valueOf(verifier.updateState(later, now + 3600)).issuedAt).toBe(now + 3600);
+    const later = updateOf(ids.slice(0, 2), now + 60);
+    expect(later.core).toEqual(at(updates, 2).core);
+    expect(valueOf(verifier.updateState(later, now + 60)).issuedAt).toBe(now + 60);
+    // An older word on the same state takes nothing back.
+    expect(valueOf(verifier.updateState(at(updates, 2), now + 61)).issuedAt).toBe(now + 60);
+  });
+
+  test('is known with its time: fresh, then as of then, and kept', () => {
+    const verifier = makeVerifier();
+    expect(verifier.asOf(now)).toBe(null);
+    valueOf(verifier.updateState(at(updates, 2), now));
+    expect(verifier.asOf(now + stateValidity)).toEqual({ issuedAt: now, fresh: true });
+    expect(verifier.asOf(now + stateValidity + 1)).toEqual({ issuedAt: now, fresh: false });
+    expect(ids.map((id) => verifier.isRevoked(id))).toEqual([true, true, false, false, false]);
   });
 
   test('is refused when it is stale', () => {
@@ -69,14 +83,29 @@ describe('the state', () => {
   test('is refused of another task, another Data Owner, or signed for another use', () => {
     expect(take(makeDataOwner({ task: makeTask() }).state(now))).toBe('state: of another task');
     const other = makeIdentity();
-    const notHis = `state: the signature is not by ${owner.id.slice(0, 8)}`;
+    const notHis = `state-core: the signature is not by ${owner.id.slice(0, 8)}`;
+    const stale = `state-freshness: the signature is not by ${owner.id.slice(0, 8)}`;
     expect(take(makeDataOwner({ identity: other }).state(now))).toBe(notHis);
     expect(take(forged({}, other))).toBe(notHis);
     const update = at(updates, 1);
-    const value = valueOf(decodeCanonical(update.state.bytes));
-    expect(take({ ...update, state: signValue('manifest', value, owner) })).toBe(notHis);
-    const { bytes, signature } = update.state;
-    expect(take({ ...update, state: { bytes: flipBit(bytes, 77), signature } })).toBe(notHis);
+    const value = valueOf(decodeCanonical(update.core.bytes));
+    expect(take({ ...update, core: signValue('manifest', value, owner) })).toBe(notHis);
+    expect(take({ ...update, core: update.freshness })).toBe(notHis);
+    expect(take({ ...update, freshness: update.core })).toBe(stale);
+    const flipped = ({ bytes, signature }: StateUpdate['core']) => ({
+      bytes: flipBit(bytes, 77),
+      signature,
+    });
+    expect(take({ ...update, core: flipped(update.core) })).toBe(notHis);
+    expect(take({ ...update, freshness: flipped(update.freshness) })).toBe(stale);
+  });
+
+  test('is refused with the freshness of another state', () => {
+    const { freshness } = at(updates, 2);
+    const error = 'state: the freshness is of another state';
+    expect(take({ ...at(updates, 1), freshness })).toBe(error);
+    const foreign = signFreshness(makeTask(), at(updates, 1).core, now, owner);
+    expect(take({ ...at(updates, 1), freshness: foreign })).toBe(error);
   });
 
   test('is refused with any other list than the signed one', () => {
@@ -94,6 +123,10 @@ describe('the state', () => {
     valueOf(verifier.updateState(at(updates, 1), now));
     const verdict = verifier.updateState(updateOf(ids.slice(1, 4)), now);
     expect(errorOf(verdict)).toBe('state: a revoked batch is not revoked any more');
+    // Nor may the next epoch follow from another one than the known.
+    const other = updateOf([at(ids, 1), at(ids, 0)]);
+    const error = 'state: epoch 2 does not follow the one known before it';
+    expect(errorOf(verifier.updateState(other, now))).toBe(error);
     expect(verifier.isRevoked(at(ids, 0))).toBe(true);
   });
 
@@ -102,6 +135,32 @@ describe('the state', () => {
     valueOf(verifier.updateState(at(updates, 1), now));
     const verdict = verifier.updateState(updateOf(ids.slice(1, 2)), now);
     expect(errorOf(verdict)).toBe('state: two different states of epoch 1');
+    // Both are signed: that is a proof against the Data Owner, and it is kept.
+    const cores = [at(updates, 1).core, updateOf(ids.slice(1, 2)).core];
+    expect(verifier.alarm).toEqual({ epoch: 1, cores });
+    const calm = makeVerifier();
+    valueOf(calm.updateState(at(updates, 1), now));
+    calm.updateState({ ...forged({}, makeIdentity()), revoked: ids.slice(1, 2) }, now);
+    calm.updateState(at(updates, 0), now);
+    expect(calm.alarm).toBe(null);
+  });
+
+  test('goes from one epoch to the next by a step of the accumulator', () => {
+    const verifier = makeVerifier();
+    const { s } = valueOf(verifier.updateState(at(updates, 1), now));
+    const points = { accumulator: G1.BASE.multiply(5n), accumulatorKey: s };
+    const { core } = at(updates, 1);
+    const wrong = forgeState(2, ids.slice(0, 2), points, core);
+    const error = 'state: the accumulator is no step from the one before';
+    expect(errorOf(verifier.updateState(wrong, now))).toBe(error);
+    expect(errorOf(verifier.updateState(at(updates, 2), now))).toBe('accepted');
+  });
+
+  test('names what its epoch revoked: the last of the list', () => {
+    const error = 'state: what the epoch revoked is not the last of the list';
+    expect(take(forged({ elements: [] }))).toBe(error);
+    expect(take(forged({ elements: [at(ids, 1)] }))).toBe(error);
+    expect(take(forged({ elements: [at(ids, 0), at(ids, 0)] }))).toBe(error);
   });
 
   test('keeps its accumulator key', () => {
@@ -109,8 +168,8 @@ describe('the state', () => {
     valueOf(verifier.updateState(at(updates, 0), now));
     const revoked = ids.slice(0, 1);
     const points = { accumulator: accumulate(7n, revoked), accumulatorKey: accumulatorKey(7n) };
-    const state = signState({ task, epoch: 1 }, revoked, points, now, owner);
-    expect(errorOf(verifier.updateState({ state, revoked }, now))).toBe(
+    const { core } = at(updates, 0);
+    expect(errorOf(verifier.updateState(forgeState(1, revoked, points, core), now))).toBe(
       'state: another accumulator key than before',
     );
   });
@@ -133,11 +192,15 @@ describe('the state', () => {
       /^state: accumulator: .*subgroup/,
     ],
     ['a key that is the identity', { accumulatorKey: G2.ZERO.toBytes(true) }, 'state: accumulator key: the identity point'], // prettier-ignore
-    ['an uncompressed accumulator', { accumulator: G1.BASE.toBytes(false) }, /^state: .*at accumulator/s], // prettier-ignore
-    ['another version', { version: 2 }, /^state: .*at version/s],
-    ['more revoked batches than there may be', { count: maxRevoked + 1 }, /^state: .*at count/s],
-    ['half an epoch', { epoch: 0.5 }, /^state: .*at epoch/s],
-    ['a field more', { extra: 1 }, /^state: .*at extra/s],
+    ['an uncompressed accumulator', { accumulator: G1.BASE.toBytes(false) }, /^state-core: .*at accumulator/s], // prettier-ignore
+    ['another version', { version: 2 }, /^state-core: .*at version/s],
+    [
+      'more revoked batches than there may be',
+      { count: maxRevoked + 1 },
+      /^state-core: .*at count/s,
+    ],
+    ['half an epoch', { epoch: 0.5 }, /^state-core: .*at epoch/s],
+    ['a field more', { extra: 1 }, /^state-core: .*at extra/s],
   ])('is refused with %s', (_, change, error) => {
     expect(take(forged(change))).toMatch(error);
   });

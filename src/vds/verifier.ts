@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { decodeG1, decodeScalar, encodeG1, encodeScalar, pointBytes, scalarBytes } from '../crypto/index.ts'; // prettier-ignore
+import { decodeG1, decodeScalar, encodeG1, encodeScalar, pointBytes, scalarBytes, type Signed } from '../crypto/index.ts'; // prettier-ignore
 import { at, bytesOf, equalBytes, err, ok, whole } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
-import { nonMembershipHolds, type NonMembership } from './accumulator.ts';
+import { nonMembershipHolds, stepHolds, type NonMembership } from './accumulator.ts';
 import { verifyAudit, type AuditAnswer, type AuditParties, type AuditRequest } from './audit.ts';
 import { verifyChunk } from './batch.ts';
 import type { Crs } from './crs.ts';
@@ -10,7 +10,7 @@ import { proveFraud, verifyFraud, type FraudProof } from './fraud.ts';
 import { headerId, openingClaims, verifySignatures, type Header, type SignedHeader, type VerifiedHeader } from './header.ts'; // prettier-ignore
 import { claimsHold, falseClaims, type OpeningClaim } from './opening.ts';
 import { verifyQuery, type QueryAnswer, type QueryRequest } from './query.ts';
-import { checkState, listDigest, type CheckedState, type StateUpdate } from './state.ts';
+import { checkCore, checkState, listDigest, type CheckedState, type StateUpdate } from './state.ts';
 import { fitsOrder, sumCommitments, sumLanesHold, type SumOrder } from './sum.ts';
 
 /** Proof that a batch is not revoked, as it travels: the epoch it is for, w and u. */
@@ -27,6 +27,12 @@ export function encodeWitness(epoch: number, { witness, remainder }: NonMembersh
 
 /** Headers whose opening was checked and need not be again: a few rounds of them. */
 const rememberedHeaders = 512;
+
+/** Two cores of one epoch, both signed by the Data Owner: a proof that can be passed on. */
+export interface Equivocation {
+  readonly epoch: number;
+  readonly cores: readonly [Signed, Signed];
+}
 
 export interface VerifierOptions {
   /** The pinned CRS. */
@@ -47,7 +53,9 @@ export class Verifier {
   readonly crs: Crs;
   readonly #options: VerifierOptions;
   #state: CheckedState | null = null;
+  /** In the order in which they were. */
   #revoked: ReadonlySet<HeaderId> = new Set();
+  #alarm: Equivocation | null = null;
   /** Headers whose opening holds, the least recently asked for first. */
   readonly #opened = new Map<HeaderId, VerifiedHeader>();
 
@@ -65,25 +73,63 @@ export class Verifier {
     return this.#revoked.has(header);
   }
 
+  /** Two states of one epoch that the Data Owner has signed: it, or who has its key, lies. */
+  get alarm(): Equivocation | null {
+    return this.#alarm;
+  }
+
   /**
-   * Checks a newer state of the Data Owner with the list of what is revoked: signature, task,
-   * freshness, epoch and list.
+   * As of when what is said about revocation holds, or null without a state. With an expired
+   * freshness (the coordinator is away) nothing is dropped and nobody is struck: answers are
+   * labelled with it.
    *
-   * @param now seconds since 1970
+   * @param now seconds since 1970, by the Data Owner's clock
+   */
+  asOf(now: number): { readonly issuedAt: number; readonly fresh: boolean } | null {
+    const state = this.#state;
+    return state && { issuedAt: state.issuedAt, fresh: now <= state.notAfter };
+  }
+
+  /**
+   * Checks a newer state of the Data Owner with the list of what is revoked: signatures, task,
+   * freshness, epoch, list, and that what it adds is a step from the state before.
+   *
+   * @param now seconds since 1970, by the Data Owner's clock
    */
   checkUpdate(update: Omit<StateUpdate, 'keys'>, now: number): Result<CheckedState> {
     const { task, ownerKey } = this.#options;
-    const checked = checkState(update.state, { task, ownerKey, known: this.#state }, now);
-    if (!checked.ok) return checked;
-    const { count, list } = checked.value;
+    const known = this.#state;
+    const checked = checkState(update, { task, ownerKey, known }, now);
+    if (!checked.ok) {
+      this.#watch(update);
+      return checked;
+    }
+    const { count, list, elements, f, s } = checked.value;
     const { revoked } = update;
     if (count !== revoked.length || !equalBytes(list, listDigest(revoked))) {
       return err('state: the list of revoked batches is not the signed one');
     }
-    for (const header of this.#revoked) {
-      if (!revoked.includes(header)) return err('state: a revoked batch is not revoked any more');
+    for (const [k, header] of [...this.#revoked].entries()) {
+      if (revoked[k] !== header) return err('state: a revoked batch is not revoked any more');
+    }
+    const [last] = revoked.slice(-1);
+    if (elements.length !== Math.min(1, count) || elements[0] !== last) {
+      return err('state: what the epoch revoked is not the last of the list');
+    }
+    if (known !== null && count === known.count + 1 && last !== undefined) {
+      if (!stepHolds(known.f, f, last, s)) return err('state: the accumulator is no step from the one before'); // prettier-ignore
     }
     return checked;
+  }
+
+  /** Keeps the proof that the Data Owner signed another state of the epoch that we know. */
+  #watch({ core }: Pick<StateUpdate, 'core'>): void {
+    const known = this.#state;
+    if (known === null || this.#alarm !== null) return;
+    const other = checkCore(core, this.#options);
+    if (!other.ok || other.value.epoch !== known.epoch) return;
+    if (equalBytes(other.value.digest, known.digest)) return;
+    this.#alarm = { epoch: known.epoch, cores: [known.signed, core] };
   }
 
   /** Takes a newer state, if it holds; see {@link checkUpdate}. */
