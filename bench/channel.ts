@@ -1,6 +1,7 @@
 import type { Page } from '@playwright/test';
 import { createServer, type Plugin } from 'vite';
 import { launchBrowser } from '../scripts/browser.ts';
+import { seededRandom } from '../src/lib/index.ts';
 import { Crs } from '../src/vds/index.ts';
 import type { BenchResult } from './result.ts';
 
@@ -16,7 +17,7 @@ const bareMessages = [16_384, 32_768, 65_536];
  * bare RTCDataChannel between the same two tabs, whose messages are only counted.
  */
 export async function channel(): Promise<BenchResult> {
-  const crs = await Crs.forTests(1024);
+  const crs = await Crs.generate(1024, seededRandom(5));
   const serveCrs: Plugin = {
     name: 'crs',
     configureServer({ middlewares }) {

@@ -1,10 +1,12 @@
 import { channel } from './channel.ts';
 import { digits } from './digits.ts';
+import { vds } from './vds.ts';
 
 import type { BenchResult } from './result.ts';
 const benches: Partial<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
   channel,
   digits,
+  vds,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

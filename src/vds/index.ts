@@ -14,6 +14,7 @@ export { MemoryChunkStore, type ChunkStore } from './chunk-store.ts';
 export { CommitmentKey } from './commitment.ts';
 export { Crs, type OnProgress } from './crs.ts';
 export { DataOwner, type GlobalKey } from './data-owner.ts';
+export { fraudProofSchema, type FraudProof } from './fraud.ts';
 export {
   admitHeader,
   decodeHeader,
@@ -37,4 +38,4 @@ export { decodeLanes, maxAskedColumns, queryAnswerSchema, queryRequestSchema } f
 export { stateUpdateSchema, type StateUpdate } from './state.ts';
 export { StorageServer } from './storage-server.ts';
 export { sumBlinders, type SumOrder, type Summand } from './sum.ts';
-export { Verifier, witnessSchema, type Witness } from './verifier.ts';
+export { Verifier, witnessSchema, type Equivocation, type Witness } from './verifier.ts';

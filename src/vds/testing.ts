@@ -45,7 +45,7 @@ export const task = makeTask();
 export const now = 1_760_000_000;
 
 export function makeVerifier(source: Random = random): Verifier {
-  return new Verifier({ crs, task, ownerKey: owner.id, random: source });
+  return new Verifier({ crs, task, ownerKey: owner.id, random: source, allowTestCrs: true });
 }
 
 export function makeDataOwner(options: Partial<DataOwnerOptions> = {}): DataOwner {

@@ -5,7 +5,7 @@ import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import { nonMembershipHolds, stepHolds, type NonMembership } from './accumulator.ts';
 import { verifyAudit, type AuditAnswer, type AuditParties, type AuditRequest } from './audit.ts';
 import { verifyChunk } from './batch.ts';
-import type { Crs } from './crs.ts';
+import { refuseTestCrs, type Crs } from './crs.ts';
 import { proveFraud, verifyFraud, type FraudProof } from './fraud.ts';
 import { headerId, openingClaims, verifySignatures, type Header, type SignedHeader, type VerifiedHeader } from './header.ts'; // prettier-ignore
 import { claimsHold, falseClaims, type OpeningClaim } from './opening.ts';
@@ -42,6 +42,8 @@ export interface VerifierOptions {
   readonly ownerKey: PeerId;
   /** Cryptographically secure: batches are checked with weights that nobody can foresee. */
   readonly random: Random;
+  /** Tests only: takes the CRS whose trapdoor is public. */
+  readonly allowTestCrs?: boolean;
 }
 
 /**
@@ -59,7 +61,9 @@ export class Verifier {
   /** Headers whose opening holds, the least recently asked for first. */
   readonly #opened = new Map<HeaderId, VerifiedHeader>();
 
+  /** @throws if the CRS is the tests' and not allowed */
   constructor(options: VerifierOptions) {
+    refuseTestCrs(options);
     this.crs = options.crs;
     this.#options = options;
   }

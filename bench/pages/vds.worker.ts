@@ -1,0 +1,3 @@
+import { measureVds } from '../vds-measure.ts';
+
+postMessage(await measureVds((name) => postMessage(name)));
