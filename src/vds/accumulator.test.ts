@@ -13,6 +13,7 @@ import {
   revocationElement,
   revocationPolynomial,
   serverKeys,
+  stepHolds,
   type NonMembership,
 } from './accumulator.ts';
 
@@ -86,6 +87,25 @@ describe('the accumulator', () => {
       const value = polynomial.reduceRight((sum, coefficient) => (sum * root + coefficient) % r);
       expect(value).toBe(0n);
     }
+  });
+});
+
+describe('a step of the accumulator', () => {
+  const [before, after] = [
+    accumulate(secret, ids.slice(0, 3)),
+    accumulate(secret, ids.slice(0, 4)),
+  ];
+
+  test('holds for the batch that was revoked, from the first one on', () => {
+    expect(stepHolds(before, after, at(ids, 3), key)).toBe(true);
+    expect(stepHolds(G1.BASE, accumulate(secret, ids.slice(0, 1)), at(ids, 0), key)).toBe(true);
+  });
+
+  test('does not hold for another batch, backwards, with another s, or for no step', () => {
+    expect(stepHolds(before, after, at(ids, 2), key)).toBe(false);
+    expect(stepHolds(after, before, at(ids, 3), key)).toBe(false);
+    expect(stepHolds(before, before, at(ids, 3), key)).toBe(false);
+    expect(stepHolds(before, after, at(ids, 3), accumulatorKey(secret + 1n))).toBe(false);
   });
 });
 

@@ -79,12 +79,21 @@ export function commitWithKeys(polynomial: Polynomial, keys: readonly G1Point[])
 /**
  * Whether keys are `[s^i]₁` of the s in the public key: `e([s^i]₁, [1]₂) = e([s^{i−1}]₁, [s]₂)`,
  * all at once by random 128-bit weights.
+ *
+ * @param known so many of the first are known to be
  */
-export function keysHold(keys: readonly G1Point[], key: G2Point, random: Random): boolean {
-  if (keys.length === 0) return true;
-  const weights = keys.map(() => randomWeight(random));
-  const upper = multiScalarMultiply(toAffinePoints(keys), weights);
-  const lower = multiScalarMultiply(toAffinePoints([G1.BASE, ...keys.slice(0, -1)]), weights);
+export function keysHold(
+  keys: readonly G1Point[],
+  key: G2Point,
+  random: Random,
+  known = 0,
+): boolean {
+  if (keys.length === known) return true;
+  const later = keys.slice(known);
+  const weights = later.map(() => randomWeight(random));
+  const upper = multiScalarMultiply(toAffinePoints(later), weights);
+  const before = [G1.BASE, ...keys].slice(known, keys.length);
+  const lower = multiScalarMultiply(toAffinePoints(before), weights);
   return pairingProductIsOne([
     [upper, G2.BASE],
     [lower.negate(), key],

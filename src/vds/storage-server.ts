@@ -6,7 +6,7 @@ import { answerAudit, type AuditAnswer, type AuditParties, type AuditRequest } f
 import type { ChunkStore } from './chunk-store.ts';
 import type { VerifiedHeader } from './header.ts';
 import { answerQuery, type QueryAnswer, type QueryRequest } from './query.ts';
-import type { StateUpdate } from './state.ts';
+import type { CheckedState, StateUpdate } from './state.ts';
 import { encodeWitness, type Verifier, type Witness } from './verifier.ts';
 
 /** An answer, and the proof that the batch it is from is not revoked. */
@@ -53,25 +53,37 @@ export class StorageServer {
    */
   takeState(update: StateUpdate, now: number): Result<null> {
     const { state: known } = this.verifier;
-    if (known !== null && equalBytes(update.core.bytes, known.signed.bytes)) {
+    const current = known !== null && known.count === this.#revoked.length;
+    if (current && equalBytes(update.core.bytes, known.signed.bytes)) {
       const renewed = this.verifier.updateState(update, now); // the same state, signed anew
       return renewed.ok ? ok(null) : renewed;
     }
-    const keys = this.#decodeKeys(update);
-    if (!keys.ok) return keys;
-    const checked = this.verifier.checkUpdate(update, now);
-    if (!checked.ok) return checked;
-    const state = checked.value;
-    const points = keys.value.map(({ point }) => point);
-    if (!keysHold(points, state.s, this.#random)) return err('state: the server keys do not hold');
-    const before = this.#revoked;
-    const f = commitWithKeys(revocationPolynomial(update.revoked), points);
-    if (!f.equals(state.f)) return err('state: the accumulator is not of the list');
-    this.verifier.updateState(update, now);
-    this.#refresh(before, update.revoked, points);
-    this.#keys = keys.value;
+    const decoded = this.#decodeKeys(update);
+    if (!decoded.ok) return decoded;
+    const keys = decoded.value.map(({ point }) => point);
+    const taken = this.verifier.updateState(update, now, (state) => this.#keysFit(keys, state, update.revoked)); // prettier-ignore
+    if (!taken.ok) return taken;
+    this.#refresh(known, update.revoked, keys);
+    this.#keys = decoded.value;
     this.#revoked = update.revoked;
     return ok(null);
+  }
+
+  /** Whether keys are those of a state, and its accumulator that of the list. */
+  #keysFit(
+    keys: readonly G1Point[],
+    state: CheckedState,
+    revoked: readonly HeaderId[],
+  ): Result<null> {
+    const known = this.#keys.length;
+    const same = this.#keys.every(({ point }, i) => at(keys, i) === point);
+    if (!keysHold(keys, state.s, this.#random, same ? known : 0)) {
+      return err('state: the server keys do not hold');
+    }
+    // One step from the state before was checked as such; a longer way is computed anew.
+    if (this.verifier.state?.count === known && revoked.length === known + 1) return ok(null);
+    const f = commitWithKeys(revocationPolynomial(revoked), keys);
+    return f.equals(state.f) ? ok(null) : err('state: the accumulator is not of the list');
   }
 
   /** The proof that a batch is not revoked; an error if it is. */
@@ -148,9 +160,12 @@ export class StorageServer {
   }
 
   /** `w' = f_old + (x − y)·w` for each new revocation x. */
-  #refresh(before: readonly HeaderId[], after: readonly HeaderId[], keys: readonly G1Point[]) {
-    for (let count = before.length; count < after.length; count++) {
-      const accumulator = commitWithKeys(revocationPolynomial(after.slice(0, count)), keys);
+  #refresh(known: CheckedState | null, after: readonly HeaderId[], keys: readonly G1Point[]) {
+    for (let count = this.#revoked.length; count < after.length; count++) {
+      const accumulator =
+        count === known?.count
+          ? known.f
+          : commitWithKeys(revocationPolynomial(after.slice(0, count)), keys);
       for (const [header, witness] of this.#witnesses) {
         const next = refreshNonMembership(header, witness, accumulator, at(after, count));
         if (next === null) this.#witnesses.delete(header);

@@ -136,10 +136,20 @@ export class Verifier {
     this.#alarm = { epoch: known.epoch, cores: [known.signed, core] };
   }
 
-  /** Takes a newer state, if it holds; see {@link checkUpdate}. */
-  updateState(update: Omit<StateUpdate, 'keys'>, now: number): Result<CheckedState> {
+  /**
+   * Takes a newer state, if it holds; see {@link checkUpdate}.
+   *
+   * @param also what else is asked of it before it is taken
+   */
+  updateState(
+    update: Omit<StateUpdate, 'keys'>,
+    now: number,
+    also: (state: CheckedState) => Result<unknown> = ok,
+  ): Result<CheckedState> {
     const checked = this.checkUpdate(update, now);
     if (!checked.ok) return checked;
+    const more = also(checked.value);
+    if (!more.ok) return more;
     this.#state = checked.value;
     this.#revoked = new Set(update.revoked);
     for (const header of this.#revoked) this.#opened.delete(header);
