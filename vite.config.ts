@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
@@ -18,5 +19,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'signaling/**/*.test.ts'],
     testTimeout: 30_000,
+    // Left to itself it takes one worker on two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });

@@ -1,6 +1,6 @@
 import type { Identity } from '../src/crypto/index.ts';
 import { at, Bitfield, bytesToFloat32, normal, seededRandom, uint16ToBytes } from '../src/lib/index.ts'; // prettier-ignore
-import { applySum, largestMagnitudes, modelDigest, quantise, sumUpdates, tensorsOf } from '../src/learning/index.ts'; // prettier-ignore
+import { applySum, largestMagnitudes, modelDigest, quantise, sumUpdates, tensorsOf, totalOf } from '../src/learning/index.ts'; // prettier-ignore
 import { openingOf, verifyManifest, type ServerMessage } from '../src/protocol/index.ts';
 import { CommitmentKey, Crs, cutPayloads, drawBlinders, headerId, joinLanes, noOpening, sealPayloads, signHeader, sumBlinders, verifyChunk, Verifier } from '../src/vds/index.ts'; // prettier-ignore
 import type { SignedHeader, VerifiedHeader } from '../src/vds/index.ts';
@@ -116,7 +116,8 @@ export class ScriptedRound {
       updates.map(({ weight }) => weight),
     );
     const tensors = tensorsOf(description.data, description.model);
-    const next = applySum(parameters, sum, manifest.scales, tensors);
+    const total = totalOf(updates.map(({ weight }) => weight));
+    const next = applySum(parameters, sum, total, manifest.scales, tensors);
     return { manifest, headers, sum, blinding: sumBlinders(updates), next, digest: modelDigest(next) }; // prettier-ignore
   }
 

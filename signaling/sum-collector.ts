@@ -1,5 +1,5 @@
 import { bytesToHex, bytesToUint16, concatBytes, err, ok, type PeerId, type Result } from '../src/lib/index.ts'; // prettier-ignore
-import { applySum, modelDigest, type Tensor } from '../src/learning/index.ts';
+import { applySum, modelDigest, totalOf, type Tensor } from '../src/learning/index.ts';
 import type { CoordinatorEffect } from '../src/rounds/index.ts';
 import { blindingBytes, chunkCount, decodeHeader, payloadBytes, type ScalarCount, type SignedHeader } from '../src/vds/index.ts'; // prettier-ignore
 
@@ -64,7 +64,9 @@ export class SumCollector {
   apply({ payloads }: DeliveredSum, parameters: Float32Array): Result<Float32Array> {
     const lanes = payloads.map((payload) => payload.subarray(blindingBytes));
     const sum = bytesToUint16(concatBytes(...lanes));
-    const next = applySum(parameters, sum, this.asked.scales, this.#tensors);
+    const { scales, order } = this.asked;
+    const total = totalOf(order.summands.map(({ weight }) => weight));
+    const next = applySum(parameters, sum, total, scales, this.#tensors);
     if (bytesToHex(modelDigest(next)) !== this.asked.digest) {
       return err('it does not lead to the model that the members agreed on');
     }

@@ -16,6 +16,7 @@ import {
   quantise,
   splitValidation,
   sumUpdates,
+  totalOf,
   tensorsOf,
   type Dataset,
   type Tensor,
@@ -214,7 +215,7 @@ export class TrainingService {
     scales: readonly number[],
   ): Uint8Array {
     const sum = sumUpdates(updates, weights);
-    const next = applySum(bytesToFloat32(model), sum, scales, this.#tensors);
+    const next = applySum(bytesToFloat32(model), sum, totalOf(weights), scales, this.#tensors);
     this.#aggregate = { sum, model: next };
     return modelDigest(next);
   }

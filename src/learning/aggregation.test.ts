@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex } from '../lib/index.ts';
-import { applySum, modelDigest, sumUpdates, weightsBySamples } from './aggregation.ts';
+import { applySum, modelDigest, sumUpdates, totalOf, weightsBySamples } from './aggregation.ts';
 import type { Tensor } from './model.ts';
 
 const samplesOf = fc.array(fc.nat(100_000), { minLength: 1, maxLength: 20 });
@@ -70,6 +70,13 @@ describe('sumUpdates', () => {
     );
   });
 
+  it('takes weights of less than 256, as a revision that dropped somebody has', () => {
+    const [low, high] = [new Uint8Array(1).fill(1), new Uint8Array(1).fill(200)];
+    expect([...sumUpdates([low, high], [100, 50])]).toEqual([10_100]);
+    expect(totalOf([100, 50])).toBe(150);
+    expect(() => sumUpdates([low], [0])).toThrow('weights add up to 0');
+  });
+
   it('reaches 255·256 and no further', () => {
     const full = new Uint8Array(2).fill(255);
     expect([...sumUpdates([full, full], [255, 1])]).toEqual([65_280, 65_280]);
@@ -95,6 +102,7 @@ describe('applySum', () => {
         const next = applySum(
           Float32Array.of(w),
           Uint16Array.of(sum),
+          256,
           [scale],
           [tensor('a', 0, 1)],
         );
@@ -107,14 +115,37 @@ describe('applySum', () => {
   it('leaves a parameter alone whose members all say 0', () => {
     const weights = Float32Array.of(1.5, -0.25);
     const still = Uint16Array.of(32_768, 32_768);
-    expect(applySum(weights, still, [0.01], [tensor('a', 0, 2)])).toEqual(weights);
+    expect(applySum(weights, still, 256, [0.01], [tensor('a', 0, 2)])).toEqual(weights);
+  });
+
+  it('divides by the weight that is left: equal updates make the same model whatever was dropped', () => {
+    const code = fc.integer({ min: 0, max: 255 });
+    fc.assert(
+      fc.property(
+        ordinary,
+        code,
+        positiveFloat32,
+        fc.integer({ min: 1, max: 256 }),
+        (w, u, scale, total) => {
+          const next = (left: number) =>
+            applySum(
+              Float32Array.of(w),
+              Uint16Array.of(left * u),
+              left,
+              [scale],
+              [tensor('a', 0, 1)],
+            );
+          expect(next(total)).toEqual(next(256));
+        },
+      ),
+    );
   });
 
   it("uses each tensor's own scale and does not touch its input", () => {
     const weights = Float32Array.of(1, 1, 1);
     const sum = new Uint16Array(3).fill(32_768 + 256);
     const tensors = [tensor('a', 0, 1), tensor('b', 1, 2)];
-    expect([...applySum(weights, sum, [0.5, 2], tensors)]).toEqual([1.5, 3, 3]);
+    expect([...applySum(weights, sum, 256, [0.5, 2], tensors)]).toEqual([1.5, 3, 3]);
     expect([...weights]).toEqual([1, 1, 1]);
   });
 });

@@ -2,7 +2,7 @@ import { sha256 } from '../crypto/index.ts';
 import { assert, at, float32ToBytes } from '../lib/index.ts';
 import type { Tensor } from './model.ts';
 
-/** Σ a_k of every round. */
+/** Σ a_k over those that trained; who is dropped takes its weight along. */
 const totalWeight = 256;
 
 /**
@@ -24,19 +24,22 @@ export function weightsBySamples(samples: readonly number[]): number[] {
 }
 
 /**
- * S = Σ a_k·u_k, lane by lane. Below 2¹⁶ because u_k ≤ 255 and Σ a_k = 256.
+ * S = Σ a_k·u_k, lane by lane. Below 2¹⁶ because u_k ≤ 255 and A = Σ a_k ≤ 256.
  *
  * @param updates one byte a parameter, all of one length
- * @param weights one a member, Σ = 256; 0 leaves a member out
+ * @param weights one a member, 1 ≤ Σ ≤ 256; 0 leaves a member out
  */
 export function sumUpdates(
   updates: readonly Uint8Array[],
   weights: readonly number[],
 ): Uint16Array {
   assert(updates.length === weights.length, 'not one weight an update');
-  // Any other total could wrap a lane around, and nobody would see it.
-  const total = weights.reduce((given, weight) => given + weight, 0);
-  assert(total === totalWeight, `weights add up to ${total}, not ${totalWeight}`);
+  // A larger total could wrap a lane around, and nobody would see it.
+  const total = totalOf(weights);
+  assert(
+    total >= 1 && total <= totalWeight,
+    `weights add up to ${total}, not to 1 … ${totalWeight}`,
+  );
   const sum = new Uint16Array(at(updates, 0).length);
   updates.forEach((update, k) => {
     const weight = at(weights, k);
@@ -46,20 +49,28 @@ export function sumUpdates(
   return sum;
 }
 
+/** A = Σ a_k. */
+export function totalOf(weights: readonly number[]): number {
+  return weights.reduce((sum, weight) => sum + weight, 0);
+}
+
 /**
- * The next model, `w' = fround(w + fround(scale·(S − 128·256)/256))`, with the same bits on every
- * engine: scale has 24 significant bits and S − 2¹⁵ at most 16, so their product is exact in a
- * double, the division by 256 is exact, and the inner fround rounds once. The outer sum of two
- * float32 is rounded to double and then to float32, which for operands of 24 bits equals a single
- * rounding, as a double has more than 2·24 + 1 (Figueroa 1995). Nothing is left to an engine: no
- * fused multiply-add, no order of summation.
+ * The next model, `w' = fround(w + fround(scale·(S − 128·A)/A))`, with the same bits on every
+ * engine: scale has 24 significant bits and S − 128·A at most 17, so their product is exact in a
+ * double; the division rounds once to the double that IEEE 754 prescribes, and the inner fround
+ * once more, both of them the same everywhere. The outer sum of two float32 is rounded to double
+ * and then to float32, which for operands of 24 bits equals a single rounding, as a double has
+ * more than 2·24 + 1 (Figueroa 1995). Nothing is left to an engine: no fused multiply-add, no
+ * order of summation.
  *
  * @param sum S, one lane a parameter
+ * @param total A, 1 … 256
  * @param scales float32, one a tensor
  */
 export function applySum(
   parameters: Float32Array,
   sum: Uint16Array,
+  total: number,
   scales: readonly number[],
   tensors: readonly Tensor[],
 ): Float32Array {
@@ -68,7 +79,7 @@ export function applySum(
   tensors.forEach(({ offset, length }, tensor) => {
     const scale = at(scales, tensor);
     for (let i = offset; i < offset + length; i++) {
-      const step = Math.fround((scale * ((sum[i] ?? 0) - 128 * totalWeight)) / totalWeight);
+      const step = Math.fround((scale * ((sum[i] ?? 0) - 128 * total)) / total);
       next[i] = Math.fround((parameters[i] ?? 0) + step);
     }
   });

@@ -1,4 +1,4 @@
-export { applySum, modelDigest, sumUpdates, weightsBySamples } from './aggregation.ts';
+export { applySum, modelDigest, sumUpdates, totalOf, weightsBySamples } from './aggregation.ts';
 export { parseCsv } from './csv.ts';
 export { classCounts, splitValidation, type Dataset } from './dataset.ts';
 export { digitShares, generateDigits } from './digits.ts';

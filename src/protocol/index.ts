@@ -1,6 +1,7 @@
 export { clientCodec, peerCodec, serverCodec } from './codec.ts';
 export { limits } from './limits.ts';
 export {
+  isReduction,
   manifestDigest,
   openingOf,
   signManifest,

@@ -9,8 +9,8 @@ const entrySchema = v.strictObject({
   author: peerId,
   header: headerIdField,
   samples,
-  /** a_k: this update's integer weight; all of a manifest add up to 256. */
-  weight: whole(0, 256),
+  /** a_k: this update's integer weight, told with `quantise`; A = Σ a_k ≤ 256. */
+  weight: whole(1, 256),
 });
 
 const manifestSchema = v.pipe(
@@ -29,8 +29,8 @@ const manifestSchema = v.pipe(
     exchangeMs: milliseconds,
   }),
   v.check(
-    ({ entries }) => entries.reduce((sum, entry) => sum + entry.weight, 0) === 256,
-    'the weights do not add up to 256',
+    ({ entries }) => entries.reduce((sum, entry) => sum + entry.weight, 0) <= 256,
+    'the weights add up to more than 256',
   ),
   v.check(
     ({ entries }) => new Set(entries.map((entry) => entry.author)).size === entries.length,
@@ -71,7 +71,19 @@ export function openingOf(attempt: {
   return sha256(encodeCanonical(opening));
 }
 
-/** Checks signature, schema, Σ weights = 256 and the task. */
+/**
+ * Whether a revision only drops authors of the one before: none is added, no weight changes, so
+ * that what is lost takes its weight along and nobody gains by it.
+ */
+export function isReduction(later: Manifest, earlier: Manifest): boolean {
+  return later.entries.every(({ author, header, weight }) =>
+    earlier.entries.some(
+      (known) => known.author === author && known.header === header && known.weight === weight,
+    ),
+  );
+}
+
+/** Checks signature, schema, A ≤ 256 and the task. */
 export function verifyManifest(
   signed: Signed,
   expected: { readonly task: TaskId; readonly ownerKey: PeerId },

@@ -147,6 +147,8 @@ export const serverMessageSchema = v.variant('type', [
     round,
     attempt,
     scales: perTensor,
+    /** a_k of this member's update; it never grows afterwards. */
+    weight: whole(1, 256),
     remainingMs: milliseconds,
   }),
   v.strictObject({

@@ -247,7 +247,14 @@ export const serverMessages: Every<ServerMessage> = {
   }),
   signal: fc.record({ type: is('signal'), from: peer, session, data }),
   open: fc.record({ type: is('open'), round, attempt, model: header, remainingMs, cohort: peers }),
-  quantise: fc.record({ type: is('quantise'), round, attempt, scales: perTensor, remainingMs }),
+  quantise: fc.record({
+    type: is('quantise'),
+    round,
+    attempt,
+    scales: perTensor,
+    weight: whole(1, 256),
+    remainingMs,
+  }),
   manifest: fc.record({
     type: is('manifest'),
     manifest: signed,

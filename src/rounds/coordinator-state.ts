@@ -83,6 +83,8 @@ export interface ScaledPhase extends RoundPhase {
   readonly trained: ReadonlyMap<PeerId, Trained>;
   /** float32 step of each tensor's quantiser */
   readonly scales: readonly number[];
+  /** a_k of those that trained, 256 in all; 0: its update is not asked for. */
+  readonly weights: ReadonlyMap<PeerId, number>;
 }
 
 /** A round whose manifest is out. */

@@ -1,7 +1,13 @@
 import type { Identity } from '../crypto/index.ts';
 import { Bitfield, at, bytesToHex, hexToBytes, shortId, unreachable } from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
-import { parameterCount, scalesOf, tensorsOf, weightsBySamples } from '../learning/index.ts';
+import {
+  parameterCount,
+  scalesOf,
+  tensorsOf,
+  totalOf,
+  weightsBySamples,
+} from '../learning/index.ts';
 import {
   limits,
   manifestDigest,
@@ -31,6 +37,9 @@ import { meanMetrics } from './metrics.ts';
 import { settle } from './settlement.ts';
 import { unfitness } from './update-check.ts';
 import { summandsOf } from './verify-message.ts';
+
+/** A of a manifest: below it too much of the round was lost. */
+const leastWeight = 128;
 
 /** How patient the coordinator is, in ms. */
 const patience = {
@@ -211,7 +220,7 @@ export class RoundCoordinator {
     const { name } = phase;
     if (name === 'training' || name === 'sealing') {
       this.#send(peer, this.#openMessage(phase.cohort, remainingMs));
-      if (name === 'sealing') this.#send(peer, this.#quantiseMessage(phase.scales, remainingMs));
+      if (name === 'sealing') this.#askToQuantise(phase, peer, remainingMs);
     } else if (phase.headers.has(peer)) {
       phase.held.delete(peer);
       phase.done.delete(peer);
@@ -249,7 +258,8 @@ export class RoundCoordinator {
         break;
       case 'header':
         if (phase.name !== 'sealing' || !this.#isCurrent(message)) break;
-        if (!phase.trained.has(peer) || phase.headers.has(peer) || phase.verifying.has(peer)) break;
+        if ((phase.weights.get(peer) ?? 0) === 0) break;
+        if (phase.headers.has(peer) || phase.verifying.has(peer)) break;
         if (!this.#isFitting(peer, message.signed)) break;
         phase.verifying.add(peer);
         this.#effects.push({
@@ -411,27 +421,30 @@ export class RoundCoordinator {
         if (awaited && now < phase.deadline) return false;
         if (phase.trained.size < quorum) return this.#fail('too few members trained', now);
         const scales = scalesOf([...phase.trained.values()].map((each) => each.magnitudes));
+        const trained = [...phase.trained].sort(([a], [b]) => (a < b ? -1 : 1));
+        const shares = weightsBySamples(trained.map(([, { metrics }]) => metrics.samples));
+        const weights = new Map(trained.map(([peer], k) => [peer, at(shares, k)]));
+        const remainingMs = deadlines.admitMs;
+        const sealing = { ...phase, scales, weights };
         this.#phase = {
-          ...phase,
+          ...sealing,
           name: 'sealing',
-          deadline: now + deadlines.admitMs,
-          scales,
+          deadline: now + remainingMs,
           headers: new Map(),
           verifying: new Set(),
         };
-        for (const peer of phase.trained.keys()) {
-          this.#send(peer, this.#quantiseMessage(scales, deadlines.admitMs));
-        }
+        for (const peer of weights.keys()) this.#askToQuantise(sealing, peer, remainingMs);
         return true;
       }
       case 'sealing': {
-        const awaited = [...phase.trained.keys()].some(
-          (peer) =>
+        const asked = [...phase.weights].filter(([, weight]) => weight > 0);
+        const awaited = asked.some(
+          ([peer]) =>
             phase.verifying.has(peer) ||
             (!phase.headers.has(peer) && members.mayStillCome(peer, now)),
         );
         if (awaited && now < phase.deadline) return false;
-        if (phase.headers.size < quorum) return this.#fail('too few updates sealed', now);
+        if (this.#isTooFew(phase, phase.headers)) return this.#fail('too few updates sealed', now);
         this.#exchange(phase, phase.headers, 1, now);
         return true;
       }
@@ -488,8 +501,6 @@ export class RoundCoordinator {
   ) {
     const { exchangeMs } = this.#options.description.deadlines;
     const admitted = [...headers.values()].sort((a, b) => (a.author < b.author ? -1 : 1));
-    const samples = admitted.map(({ author }) => phase.trained.get(author)?.metrics.samples ?? 0);
-    const weights = weightsBySamples(samples);
     const manifest: Manifest = {
       type: 'manifest',
       task: this.task,
@@ -498,17 +509,17 @@ export class RoundCoordinator {
       revision,
       model: headerId(this.#model.header),
       scales: [...phase.scales],
-      entries: admitted.map(({ author, id }, i) => ({
+      entries: admitted.map(({ author, id }) => ({
         author,
         header: id,
-        samples: at(samples, i),
-        weight: at(weights, i),
+        samples: phase.trained.get(author)?.metrics.samples ?? 0,
+        weight: phase.weights.get(author) ?? 0,
       })),
       exchangeMs,
     };
-    const { openedAt, cohort, trained, scales } = phase;
+    const { openedAt, cohort, trained, scales, weights } = phase;
     const next = {
-      ...{ openedAt, cohort, trained, scales, headers, manifest },
+      ...{ openedAt, cohort, trained, scales, weights, headers, manifest },
       deadline: now + exchangeMs,
       signed: signManifest(manifest, this.#options.owner),
       done: new Map<PeerId, string>(),
@@ -522,12 +533,18 @@ export class RoundCoordinator {
   /** Issues the manifest again, one revision higher, without `dropped`. */
   #reissue(phase: ManifestPhase, dropped: readonly PeerId[], now: number): true {
     const headers = new Map([...phase.headers].filter(([author]) => !dropped.includes(author)));
-    if (headers.size < this.#options.description.members.quorum) {
+    if (this.#isTooFew(phase, headers)) {
       return this.#fail('too few updates can be had', now);
     }
     this.#warn(`round ${this.#round} goes on without ${dropped.map(shortId).join(', ')}`);
     this.#exchange(phase, headers, phase.manifest.revision + 1, now);
     return true;
+  }
+
+  /** Whether these updates are too few, or have lost too much weight, to make a model. */
+  #isTooFew({ weights }: ScaledPhase, headers: ReadonlyMap<PeerId, VerifiedHeader>): boolean {
+    const total = totalOf([...headers.keys()].map((author) => weights.get(author) ?? 0));
+    return headers.size < this.#options.description.members.quorum || total < leastWeight;
   }
 
   #askForSum(phase: ManifestPhase, digest: string, candidates: readonly PeerId[], now: number) {
@@ -589,9 +606,18 @@ export class RoundCoordinator {
     return { type: 'open', round, attempt, model, remainingMs, cohort: [...cohort] };
   }
 
-  #quantiseMessage(scales: readonly number[], remainingMs: number): ServerMessage {
-    const [round, attempt] = [this.#round, this.#attempt];
-    return { type: 'quantise', round, attempt, scales: [...scales], remainingMs };
+  /** Of weight 0 there is no header and no chunk. */
+  #askToQuantise({ scales, weights }: ScaledPhase, peer: PeerId, remainingMs: number) {
+    const [round, attempt, weight] = [this.#round, this.#attempt, weights.get(peer) ?? 0];
+    if (weight === 0) return;
+    this.#send(peer, {
+      type: 'quantise',
+      round,
+      attempt,
+      scales: [...scales],
+      weight,
+      remainingMs,
+    });
   }
 
   #manifestMessage(phase: Pick<ManifestPhase, 'signed' | 'headers'>): ServerMessage {

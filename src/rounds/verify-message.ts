@@ -8,6 +8,7 @@ import {
   type TaskId,
 } from '../lib/index.ts';
 import {
+  isReduction,
   verifyManifest,
   type Manifest,
   type ServerMessage,
@@ -108,6 +109,13 @@ export class MessageVerifier {
   #wholeManifest(message: Of<'manifest'>): Result<Extract<VerifiedMessage, { type: 'manifest' }>> {
     const manifest = verifyManifest(message.manifest, this.#expected);
     if (!manifest.ok) return manifest;
+    const known = this.#manifest?.manifest;
+    const { round, attempt, revision } = manifest.value;
+    if (known?.round === round && known.attempt === attempt && known.revision < revision) {
+      if (!isReduction(manifest.value, known)) {
+        return err('manifest: a revision adds an author or changes a weight');
+      }
+    }
     const headers: VerifiedHeader[] = [];
     for (const verified of this.#server.verifier.verifyHeaders(message.headers, 'admitted')) {
       if (!verified.ok) return verified;

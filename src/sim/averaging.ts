@@ -28,20 +28,33 @@ function plainWeights(samples: readonly number[]): number[] {
   return weights;
 }
 
-/** `w + scale·(Σ a_k·u_k − 128·256)/256` of all of these updates, computed plainly. */
+/**
+ * `w + scale·(Σ a_k·u_k − 128·A)/A` of all of these updates, computed plainly.
+ *
+ * @param asked all that trained: a_k is each one's share among them, whoever is dropped later
+ */
 export function plainModel(
   base: Float32Array,
   updates: readonly SealedUpdate[],
+  asked: readonly { readonly author: PeerId; readonly samples: number }[],
   tensors: readonly Tensor[],
 ): Float32Array {
   const ordered = [...updates].sort((a, b) => (a.author < b.author ? -1 : 1));
-  const weights = plainWeights(ordered.map(({ samples }) => samples));
+  const trained = [...asked].sort((a, b) => (a.author < b.author ? -1 : 1));
+  const shares = plainWeights(trained.map(({ samples }) => samples));
+  const weights = ordered.map(({ author }) =>
+    at(
+      shares,
+      trained.findIndex((each) => each.author === author),
+    ),
+  );
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
   const scaleOf = (i: number) => {
     const place = tensors.findIndex(({ offset, length }) => i >= offset && i < offset + length);
     return at(at(ordered, 0).scales, place);
   };
   return base.map((parameter, i) => {
     const sum = ordered.reduce((s, { codes }, k) => s + at(weights, k) * at(codes, i), 0);
-    return Math.fround(parameter + Math.fround((scaleOf(i) * (sum - 32_768)) / 256));
+    return Math.fround(parameter + Math.fround((scaleOf(i) * (sum - 128 * total)) / total));
   });
 }

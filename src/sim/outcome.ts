@@ -15,14 +15,15 @@ export interface Outcome {
 }
 
 /** The outcome of the newest round, by what every tab that is online holds. */
-export function outcomeOf({ coordinator, owner, members, updates }: RoundNetwork): Outcome {
+export function outcomeOf({ coordinator, owner, members, updates, asked }: RoundNetwork): Outcome {
   const { history, model } = coordinator.snapshot();
   const record = at(history, history.length - 1);
   const { round, attempt, authors } = record;
-  const counting = updates.filter(
-    (each) => each.round === round && each.attempt === attempt && authors.includes(each.author),
-  );
-  const plain = plainModel(at(owner.models, round - 1), counting, owner.tensors);
+  const isOfAttempt = (each: { readonly round: number; readonly attempt: number }) =>
+    each.round === round && each.attempt === attempt;
+  const counting = updates.filter((each) => isOfAttempt(each) && authors.includes(each.author));
+  const trained = asked.filter(isOfAttempt);
+  const plain = plainModel(at(owner.models, round - 1), counting, trained, owner.tensors);
   const held = [...members.values()]
     .filter(({ online }) => online)
     .map((member) => bytesToFloat32(lanesOf(member.held.get(headerId(model.header)) ?? [])));

@@ -1,6 +1,6 @@
 import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
-import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates } from '../learning/index.ts'; // prettier-ignore
+import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates, totalOf } from '../learning/index.ts'; // prettier-ignore
 import { openingOf, serverCodec, type ClientMessage, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
@@ -30,6 +30,8 @@ export class RoundNetwork {
   readonly coordinator: RoundCoordinator;
   readonly members = new Map<PeerId, SimulatedMember>();
   readonly log: string[] = [];
+  /** Whose updates were asked for, once a round and attempt. */
+  readonly asked: { author: PeerId; round: number; attempt: number; samples: number }[] = [];
   /** Every update that was sealed. */
   readonly updates: SealedUpdate[] = [];
   /** The newest header of every author that was admitted. */
@@ -169,6 +171,7 @@ export class RoundNetwork {
   }
 
   #deliver(to: PeerId, message: ServerMessage): void {
+    if (message.type === 'quantise') this.#note(to, message);
     const sent = this.tamper(message, to);
     const frame = serverCodec.encode(sent);
     this.#later(10, () => {
@@ -183,6 +186,14 @@ export class RoundNetwork {
       if (verified.ok) this.member(member, { type: 'message', message: verified.value });
       else this.#refused(member, value.type, verified.error, sent !== message);
     });
+  }
+
+  #note(author: PeerId, { round, attempt }: { readonly round: number; readonly attempt: number }) {
+    const isKnown = this.asked.some(
+      (each) => each.author === author && each.round === round && each.attempt === attempt,
+    );
+    const samples = this.members.get(author)?.samples ?? 0;
+    if (!isKnown) this.asked.push({ author, round, attempt, samples });
   }
 
   /** A tab does not follow what does not hold, and of an honest coordinator everything holds. */
@@ -326,7 +337,7 @@ export class RoundNetwork {
     // What was revoked meanwhile is not there: what the coordinator says next goes without it.
     if ([base, ...updates].some(({ length }) => length === 0)) return { type: 'tick' };
     const sum = sumUpdates(updates, weights);
-    const next = applySum(bytesToFloat32(base), sum, scales, this.owner.tensors);
+    const next = applySum(bytesToFloat32(base), sum, totalOf(weights), scales, this.owner.tensors);
     member.sum = { sum, model: next };
     const digest = modelDigest(next);
     member.digests.set(round, bytesToHex(digest));

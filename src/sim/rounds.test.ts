@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { at, bytesToHex } from '../lib/index.ts';
+import { decodeCanonical } from '../crypto/index.ts';
+import { at, bytesToHex, type PeerId } from '../lib/index.ts';
+import { signManifest, verifyManifest, type Manifest } from '../protocol/index.ts';
+import { outcomeOf } from './outcome.ts';
 import { RoundNetwork, type SimulatedMember } from './round-network.ts';
 import { sumOf, type SumMaker } from './sums.ts';
 
@@ -219,4 +222,61 @@ test('the weights of a round are in proportion to the samples', () => {
     const step = 0.1 / 127; // one quantiser step at the most, for values up to 0.1
     expect(Math.abs((model1[i] ?? NaN) - ((model0[i] ?? NaN) + mean))).toBeLessThan(step * 1.01);
   }
+});
+
+describe('weights', () => {
+  test('of an author that is dropped go with it: the others’ stay as they were told', () => {
+    const { network, tabs, closed, record } = start(4, { rounds: 1, minimum: 4 });
+    const hermit = at(tabs, 0);
+    for (const tab of tabs.slice(1)) tab.unreachable.add(hermit.identity.id);
+    hermit.unreachable.add(at(tabs, 1).identity.id);
+    expect(network.run(closed(1), minute)).toBe(true);
+    network.run(() => false, 2_000);
+    expect(authorsOf(record(1))).toEqual(ids(tabs.slice(1)));
+    const outcome = outcomeOf(network);
+    expect(outcome.models).toEqual(outcome.models.map(() => outcome.plain));
+  });
+
+  test('that lose more than half of them fail the attempt', () => {
+    const network = new RoundNetwork(1, { rounds: 1, minimum: 3 });
+    const [heavy, ...light] = [10_000, 100, 100].map((samples, i) => network.join(`tab ${i}`, samples)); // prettier-ignore
+    for (const tab of light) tab.unreachable.add(heavy?.identity.id as PeerId);
+    const failed = () => network.log.some((line) => line.endsWith('too few updates can be had'));
+    expect(network.run(failed, minute)).toBe(true);
+    expect(network.coordinator.snapshot().history).toEqual([]);
+  });
+
+  test('of 0 are asked for no update, and cost nobody anything', () => {
+    const network = new RoundNetwork(1, { rounds: 1, minimum: 3 });
+    const tabs = [10_000, 10_000, 1].map((samples, i) => network.join(`tab ${i}`, samples));
+    const closed = () => network.coordinator.snapshot().history.length >= 1;
+    expect(network.run(closed, minute)).toBe(true);
+    network.run(() => false, 2_000);
+    const outcome = outcomeOf(network);
+    expect(outcome.authors).toEqual(ids(tabs.slice(0, 2)));
+    expect(outcome.models).toEqual(outcome.models.map(() => outcome.plain));
+    expect(network.log.filter((line) => line.includes('failed'))).toEqual([]);
+  });
+
+  test('that a forged revision raises, or an author that it adds, are refused by every tab', () => {
+    const forge = (change: (entries: Manifest['entries']) => Manifest['entries']) => {
+      const { network, tabs, phase } = start(3, { rounds: 1, minimum: 3 });
+      for (const tab of tabs) tab.unreachable.add(at(tabs, 0).identity.id);
+      network.tamper = (message) => {
+        if (message.type !== 'manifest') return message;
+        const known = verifyManifest(message.manifest, { task: network.owner.task, ownerKey: network.owner.identity.id }); // prettier-ignore
+        if (!known.ok) throw new Error(known.error);
+        if (known.value.revision === 1) return message;
+        const value = decodeCanonical(message.manifest.bytes);
+        if (!value.ok) throw new Error(value.error);
+        const entries = change(known.value.entries);
+        const forged = { ...(value.value as Manifest), entries };
+        return { ...message, manifest: signManifest(forged, network.owner.identity) };
+      };
+      network.run(() => at(tabs, 1).refused.length > 0 || phase('finished')(), minute);
+      return at(tabs, 1).refused;
+    };
+    const raised = forge(([first, ...rest]) => (first ? [{ ...first, weight: first.weight + 1 }, ...rest] : [])); // prettier-ignore
+    expect(raised).toContain('manifest: manifest: a revision adds an author or changes a weight');
+  });
 });

@@ -1,5 +1,5 @@
 import { identityOf, sha256, type Identity } from '../crypto/index.ts';
-import { applySum, modelDigest, parameterCount, tensorsOf } from '../learning/index.ts';
+import { applySum, modelDigest, parameterCount, tensorsOf, totalOf } from '../learning/index.ts';
 import { assert, at, bytesToHex, bytesToUint16, err, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Result, TaskId } from '../lib/index.ts';
 import { taskIdOf, type TaskDescription } from '../protocol/index.ts';
@@ -81,7 +81,8 @@ export class SimulatedOwner {
       if (!verified.ok) return err(`sum chunk ${index}: ${verified.error}`);
     }
     const base = at(this.models, round - 1);
-    const next = applySum(base, bytesToUint16(lanesOf(payloads)), scales, this.tensors);
+    const total = totalOf(order.summands.map(({ weight }) => weight));
+    const next = applySum(base, bytesToUint16(lanesOf(payloads)), total, scales, this.tensors);
     if (bytesToHex(modelDigest(next)) !== digest) return err('another model');
     this.models[round] = next;
     const { opening } = sum.value;
