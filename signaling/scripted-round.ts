@@ -1,8 +1,13 @@
 import type { Identity } from '../src/crypto/index.ts';
 import { at, Bitfield, bytesToFloat32, normal, seededRandom, uint16ToBytes } from '../src/lib/index.ts'; // prettier-ignore
 import { applySum, largestMagnitudes, modelDigest, quantise, sumUpdates, tensorsOf, totalOf } from '../src/learning/index.ts'; // prettier-ignore
-import { openingOf, verifyManifest, type ServerMessage } from '../src/protocol/index.ts';
-import { CommitmentKey, Crs, cutPayloads, drawBlinders, headerId, joinLanes, noOpening, sealPayloads, signHeader, sumBlinders, verifyChunk, Verifier } from '../src/vds/index.ts'; // prettier-ignore
+import {
+  settingsDigest,
+  verifyManifest,
+  verifyOpen,
+  type ServerMessage,
+} from '../src/protocol/index.ts';
+import { CommitmentKey, Crs, cutPayloads, drawBlinders, joinLanes, noOpening, sealPayloads, signHeader, sumBlinders, verifyChunk, Verifier } from '../src/vds/index.ts'; // prettier-ignore
 import type { SignedHeader, VerifiedHeader } from '../src/vds/index.ts';
 import { ScriptedTab } from './scripted-tab.ts';
 import type { Coordinator } from './server.ts';
@@ -75,7 +80,11 @@ export class ScriptedRound {
   async seal(tab: ScriptedTab): Promise<Sealed> {
     const { description, id, parameters } = this.coordinator.room;
     const tensors = tensorsOf(description.data, description.model);
-    const { round, attempt, model } = await tab.next('open');
+    const { ownerKey } = description;
+    const settings = settingsDigest(description);
+    const opened = verifyOpen((await tab.next('open')).open, { task: id, ownerKey, settings });
+    if (!opened.ok) throw new Error(opened.error);
+    const { round, attempt, opening } = opened.value;
     const delta = parameters.map(() => normal(this.#random) * 0.01);
     const metrics = { samples: 100, loss: 1, accuracy: 0.5 };
     const magnitudes = largestMagnitudes(delta, tensors);
@@ -86,7 +95,6 @@ export class ScriptedRound {
     const blinding = drawBlinders(codes.length, scalars, 'update', this.#random);
     const payloads = cutPayloads(codes, scalars, 'update', blinding);
     const author = tab.identity.id;
-    const opening = openingOf({ task: id, round, attempt, model: headerId(model.header) });
     const about = { task: id, opening, round, kind: 'update', author } as const;
     const time = { seconds: () => 1, random: this.#random };
     const { header } = await sealPayloads(this.#key, about, payloads, time);

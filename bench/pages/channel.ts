@@ -60,7 +60,7 @@ async function startSwarm(
     `bench-${name}`,
     proxy(() => undefined),
   );
-  const about = { task, ownerKey: owner.id, crs: batch.crs };
+  const about = { task, ownerKey: owner.id, settings: batch.crs, crs: batch.crs };
   const joined = await storage.join(about, proxy(() => undefined)); // prettier-ignore
   if (!joined.ok) throw new Error(joined.error);
   const swarm = new SwarmDriver({

@@ -53,7 +53,13 @@ export class StorageService {
    * @returns the file, to commit with in another worker
    */
   async join(
-    about: { readonly task: TaskId; readonly ownerKey: PeerId; readonly crs: Uint8Array },
+    about: {
+      readonly task: TaskId;
+      readonly ownerKey: PeerId;
+      /** SHA-256 of the task's description. */
+      readonly settings: Uint8Array;
+      readonly crs: Uint8Array;
+    },
     onProgress: (share: number) => void,
   ): Promise<
     Result<{
@@ -63,14 +69,14 @@ export class StorageService {
     }>
   > {
     const start = performance.now();
-    const { task, ownerKey } = about;
+    const { task, ownerKey, settings } = about;
     const loaded = await loadCrs(task, about.crs, this.#random, onProgress);
     if (!loaded.ok) return loaded;
     const { crs, cached } = loaded.value;
     if (crs.isTest) return err('CRS: the one for tests, whose trapdoor everybody knows');
     const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
     this.#server = new StorageServer(verifier, this.#store, this.#random);
-    this.#messages = new MessageVerifier(this.#server, { task, ownerKey });
+    this.#messages = new MessageVerifier(this.#server, { task, ownerKey, settings });
     return ok({ file: crs.file, cached, ms: performance.now() - start });
   }
 

@@ -3,7 +3,7 @@ import { CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startT
 import type { DataSummary, StorageService, TrainingService, Verdict } from '../adapters/index.ts';
 import { encodeScalar, sign, toScalar, type Identity } from '../crypto/index.ts';
 import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
-import { limits, protocolVersion, taskIdOf } from '../protocol/index.ts';
+import { settingsDigest, limits, protocolVersion, taskIdOf } from '../protocol/index.ts';
 import type {
   Answer,
   Metrics,
@@ -207,10 +207,6 @@ export class Participant {
         this.store.setState({ members: message.members });
         this.#swarm?.setMembers(message.members.filter((m) => m.online).map((m) => m.peer));
         break;
-      case 'open':
-        this.#log('info', `round ${message.round} opened with ${message.cohort.length} members`);
-        this.store.setState({ cohort: message.cohort });
-        break;
       case 'caught':
         this.#log('warn', `${message.what} of ${shortId(message.peer)} refused: ${message.reason}`);
         break;
@@ -223,6 +219,7 @@ export class Participant {
       case 'finished':
         this.store.setState({ finished: true });
         break;
+      case 'open':
       case 'closed':
       case 'state':
       case 'replaced':
@@ -333,7 +330,8 @@ export class Participant {
     this.#proofs({ crs: { state: 'verifying', share: 0 } });
     const onProgress = (share: number) => this.#proofs({ crs: { state: 'verifying', share } });
     const { ownerKey, crs } = description;
-    const loaded = await storage.join({ task, ownerKey, crs }, proxy(onProgress));
+    const pinned = { task, ownerKey, settings: settingsDigest(description), crs };
+    const loaded = await storage.join(pinned, proxy(onProgress));
     if (!loaded.ok) {
       this.#stop(`Nothing of this task can be verified: ${loaded.error}.`);
       throw new Error(loaded.error);
@@ -347,6 +345,11 @@ export class Participant {
   #verified(message: VerifiedMessage): void {
     if (message.type === 'welcome') this.#revocations(message.state.revoked);
     if (message.type === 'state') this.#revocations(message.revoked);
+    if (message.type === 'open') {
+      const { round, cohort } = message.open;
+      this.#log('info', `round ${round} opened with ${cohort.length} members`);
+      this.store.setState({ cohort });
+    }
     if (message.type === 'replaced') {
       this.#log('warn', `the Data Owner replaced the model of round ${message.model.round}`);
     }

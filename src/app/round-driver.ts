@@ -2,7 +2,7 @@ import { proxy, transfer, type Remote } from 'comlink';
 import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
 import type { Identity } from '../crypto/index.ts';
 import { assert, messageOf, type HeaderId, type TaskId } from '../lib/index.ts';
-import { openingOf, type ClientMessage, type Metrics } from '../protocol/index.ts';
+import type { ClientMessage, Metrics } from '../protocol/index.ts';
 import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
 import type { SwarmDriver } from './swarm-driver.ts';
@@ -160,10 +160,9 @@ export class RoundDriver {
     onTraining(null);
   }
 
-  async #seal({ round, attempt, model, scales }: Effect<'seal'>): Promise<void> {
+  async #seal({ round, attempt, opening, scales }: Effect<'seal'>): Promise<void> {
     const { storage, training, identity, task, onSealing } = this.#options;
     const elapsedMs = Math.max(0, now() - this.#openedAt);
-    const opening = openingOf({ task, round, attempt, model });
     const order = { task, round, opening, secret: identity.secret, elapsedMs };
     const sealed = await training.seal(order, scales, proxy(onSealing));
     onSealing(null);

@@ -10,7 +10,14 @@ export interface Identity {
 
 /** What is being signed: a signature for one use is worth nothing in another. */
 export type SignatureUse =
-  'header' | 'admission' | 'membership' | 'manifest' | 'state-core' | 'state-freshness' | 'hello';
+  | 'header'
+  | 'admission'
+  | 'membership'
+  | 'manifest'
+  | 'round-open'
+  | 'state-core'
+  | 'state-freshness'
+  | 'hello';
 
 /** The identity that belongs to a 32-byte secret. */
 export function identityOf(secret: Uint8Array): Identity {

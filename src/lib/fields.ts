@@ -14,6 +14,6 @@ export const whole = (low: number, high: number) =>
 export const finite = (low: number, high: number) =>
   v.pipe(v.number(), v.finite(), v.minValue(low), v.maxValue(high));
 
-/** Whether numbers only grow: none twice, one order for all. */
-export const isAscending = (numbers: readonly number[]) =>
-  numbers.every((number, i) => i === 0 || number > (numbers[i - 1] ?? number));
+/** Whether each is larger than the one before: none twice, one order for all. */
+export const isAscending = (items: readonly (number | string)[]) =>
+  items.every((item, i) => i === 0 || item > (items[i - 1] ?? item));

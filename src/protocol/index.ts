@@ -1,9 +1,15 @@
 export { clientCodec, peerCodec, serverCodec } from './codec.ts';
 export { limits } from './limits.ts';
 export {
+  openingOf,
+  settingsDigest,
+  signOpen,
+  verifyOpen,
+  type VerifiedOpen,
+} from './round-open.ts';
+export {
   isReduction,
   manifestDigest,
-  openingOf,
   signManifest,
   verifyManifest,
   type Manifest,

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { encodeCanonical, sha256, type Identity } from '../crypto/index.ts';
-import { err, hexToBytes, ok, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
-import { attempt, headerIdField, milliseconds, peerId, perTensor, revision, round, samples, taskId, whole } from './fields.ts'; // prettier-ignore
+import { sha256, type Identity } from '../crypto/index.ts';
+import { err, ok, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
+import { attempt, digest, headerIdField, milliseconds, peerId, perTensor, revision, round, samples, taskId, whole } from './fields.ts'; // prettier-ignore
 import { limits } from './limits.ts';
 import { openSigned, signValue, type Signed } from '../crypto/index.ts';
 
@@ -20,6 +20,8 @@ const manifestSchema = v.pipe(
     round,
     attempt,
     revision,
+    /** SHA-256 of the `round.open` that its headers answer. */
+    opening: digest,
     /** The model that the updates start from. */
     model: headerIdField,
     /** float32 step of each tensor's quantiser. */
@@ -45,30 +47,15 @@ export function signManifest(manifest: Manifest, owner: Identity): Signed {
   return signValue('manifest', manifest, owner);
 }
 
-/** A manifest that was verified, with what headers are bound to. */
+/** A manifest that was verified. */
 export interface VerifiedManifest extends Manifest {
   /** SHA-256 of the signed bytes: what a sum's header names. */
   readonly digest: Uint8Array;
-  /** What the headers of its attempt name; see {@link openingOf}. */
-  readonly opening: Uint8Array;
 }
 
 /** SHA-256 of a manifest's signed bytes. */
 export function manifestDigest(signed: Signed): Uint8Array {
   return sha256(signed.bytes);
-}
-
-/** What headers of one attempt at a round are bound to, so that they cannot serve another. */
-export function openingOf(attempt: {
-  readonly task: TaskId;
-  readonly round: number;
-  readonly attempt: number;
-  /** The model that the attempt starts from. */
-  readonly model: HeaderId;
-}): Uint8Array {
-  const { task, round, model } = attempt;
-  const opening = { type: 'round.open', task, round, attempt: attempt.attempt, model: hexToBytes(model) }; // prettier-ignore
-  return sha256(encodeCanonical(opening));
 }
 
 /**
@@ -92,5 +79,5 @@ export function verifyManifest(
   if (!opened.ok) return opened;
   const manifest = opened.value;
   if (manifest.task !== expected.task) return err('manifest: of another task');
-  return ok({ ...manifest, digest: manifestDigest(signed), opening: openingOf(manifest) });
+  return ok({ ...manifest, digest: manifestDigest(signed) });
 }

@@ -136,11 +136,10 @@ export const serverMessageSchema = v.variant('type', [
   v.strictObject({ type: v.literal('signal'), from: peerId, session, data: signalData }),
   v.strictObject({
     type: v.literal('open'),
-    round,
-    attempt,
+    /** See `round-open.ts`. */
+    open: signedSchema,
     model: signedHeaderSchema,
     remainingMs: milliseconds,
-    cohort: v.pipe(v.array(peerId), v.maxLength(limits.members)),
   }),
   v.strictObject({
     type: v.literal('quantise'),

@@ -246,7 +246,7 @@ export const serverMessages: Every<ServerMessage> = {
     }),
   }),
   signal: fc.record({ type: is('signal'), from: peer, session, data }),
-  open: fc.record({ type: is('open'), round, attempt, model: header, remainingMs, cohort: peers }),
+  open: fc.record({ type: is('open'), open: signed, model: header, remainingMs }),
   quantise: fc.record({
     type: is('quantise'),
     round,

@@ -76,6 +76,8 @@ interface RoundPhase {
   readonly openedAt: number;
   readonly deadline: number;
   readonly cohort: readonly PeerId[];
+  /** The signed `round.open`, which goes to all byte for byte. */
+  readonly open: Signed;
 }
 
 /** A round whose quantiser is fixed. */

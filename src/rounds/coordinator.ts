@@ -1,5 +1,13 @@
-import type { Identity } from '../crypto/index.ts';
-import { Bitfield, at, bytesToHex, hexToBytes, shortId, unreachable } from '../lib/index.ts';
+import { encodeCanonical, sha256, type Identity, type Signed } from '../crypto/index.ts';
+import {
+  Bitfield,
+  at,
+  bytesToHex,
+  concatBytes,
+  hexToBytes,
+  shortId,
+  unreachable,
+} from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import {
   parameterCount,
@@ -12,7 +20,9 @@ import {
   limits,
   manifestDigest,
   openingOf,
+  settingsDigest,
   signManifest,
+  signOpen,
   signMembership,
   taskIdOf,
 } from '../protocol/index.ts';
@@ -78,6 +88,8 @@ export interface CoordinatorOptions {
 export class RoundCoordinator {
   readonly task: TaskId;
   readonly #options: CoordinatorOptions;
+  /** SHA-256 of the description. */
+  readonly #settings: Uint8Array;
   readonly #history: RoundRecord[];
   readonly #members = new Members(patience.graceMs);
   /** Metrics of the newest model by member. */
@@ -93,6 +105,7 @@ export class RoundCoordinator {
 
   constructor(options: CoordinatorOptions) {
     this.task = taskIdOf(options.description);
+    this.#settings = settingsDigest(options.description);
     this.#options = options;
     this.#history = [...options.history];
     this.#model = options.model;
@@ -160,6 +173,8 @@ export class RoundCoordinator {
       members: this.#members.list(),
       history: this.#history,
       model: this.#model,
+      /** What headers of the attempt name; null between two. */
+      opening: 'open' in this.#phase ? openingOf(this.#phase.open) : null,
     };
   }
 
@@ -219,7 +234,7 @@ export class RoundCoordinator {
     const remainingMs = Math.max(0, Math.round(phase.deadline - now));
     const { name } = phase;
     if (name === 'training' || name === 'sealing') {
-      this.#send(peer, this.#openMessage(phase.cohort, remainingMs));
+      this.#send(peer, this.#openMessage(phase.open, remainingMs));
       if (name === 'sealing') this.#askToQuantise(phase, peer, remainingMs);
     } else if (phase.headers.has(peer)) {
       phase.held.delete(peer);
@@ -260,7 +275,7 @@ export class RoundCoordinator {
         if (phase.name !== 'sealing' || !this.#isCurrent(message)) break;
         if ((phase.weights.get(peer) ?? 0) === 0) break;
         if (phase.headers.has(peer) || phase.verifying.has(peer)) break;
-        if (!this.#isFitting(peer, message.signed)) break;
+        if (!this.#isFitting(phase, peer, message.signed)) break;
         phase.verifying.add(peer);
         this.#effects.push({
           type: 'verify-header',
@@ -315,20 +330,14 @@ export class RoundCoordinator {
   }
 
   /** Whether a header is the update that was asked for; what is not is never countersigned. */
-  #isFitting(author: PeerId, signed: SignedHeader): boolean {
+  #isFitting({ open }: ScaledPhase, author: PeerId, signed: SignedHeader): boolean {
     const { scalars } = this.#options.description.exchange;
-    const opening = this.#opening();
+    const opening = openingOf(open);
     const asked = { author, opening, round: this.#round, scalars, parameters: this.#parameters };
     const decoded = decodeHeader(signed.header);
     const problem = decoded.ok ? unfitness(decoded.value, asked) : decoded.error;
     if (problem !== null) this.#caught(author, 'header', problem);
     return problem === null;
-  }
-
-  /** What headers of the current attempt are bound to. */
-  #opening(): Uint8Array {
-    const model = headerId(this.#model.header);
-    return openingOf({ task: this.task, round: this.#round, attempt: this.#attempt, model });
   }
 
   #caught(peer: PeerId, what: 'header' | 'sum', reason: string) {
@@ -409,8 +418,16 @@ export class RoundCoordinator {
         if (now < phase.notBefore || cohort.length < (first ? minimum : quorum)) return false;
         this.#attempt++;
         const deadline = now + deadlines.trainMs;
-        this.#phase = { name: 'training', openedAt: now, deadline, cohort, trained: new Map() };
-        for (const peer of cohort) this.#send(peer, this.#openMessage(cohort, deadlines.trainMs));
+        const open = this.#signOpen(cohort, now);
+        this.#phase = {
+          name: 'training',
+          openedAt: now,
+          deadline,
+          cohort,
+          open,
+          trained: new Map(),
+        };
+        for (const peer of cohort) this.#send(peer, this.#openMessage(open, deadlines.trainMs));
         this.#log(`round ${this.#round} open: ${cohort.length} members`);
         return true;
       }
@@ -507,6 +524,7 @@ export class RoundCoordinator {
       round: this.#round,
       attempt: this.#attempt,
       revision,
+      opening: openingOf(phase.open),
       model: headerId(this.#model.header),
       scales: [...phase.scales],
       entries: admitted.map(({ author, id }) => ({
@@ -517,9 +535,9 @@ export class RoundCoordinator {
       })),
       exchangeMs,
     };
-    const { openedAt, cohort, trained, scales, weights } = phase;
+    const { openedAt, cohort, open, trained, scales, weights } = phase;
     const next = {
-      ...{ openedAt, cohort, trained, scales, weights, headers, manifest },
+      ...{ openedAt, cohort, open, trained, scales, weights, headers, manifest },
       deadline: now + exchangeMs,
       signed: signManifest(manifest, this.#options.owner),
       done: new Map<PeerId, string>(),
@@ -601,9 +619,28 @@ export class RoundCoordinator {
     return message.round === this.#round && message.attempt === this.#attempt;
   }
 
-  #openMessage(cohort: readonly PeerId[], remainingMs: number): ServerMessage {
-    const [round, attempt, model] = [this.#round, this.#attempt, this.#model];
-    return { type: 'open', round, attempt, model, remainingMs, cohort: [...cohort] };
+  #openMessage(open: Signed, remainingMs: number): ServerMessage {
+    return { type: 'open', open, model: this.#model, remainingMs };
+  }
+
+  /** The statement of the attempt that begins; made once. */
+  #signOpen(cohort: readonly PeerId[], now: number): Signed {
+    const { owner, description } = this.#options;
+    const about = { task: this.task, round: this.#round, attempt: this.#attempt };
+    return signOpen(
+      {
+        type: 'round.open',
+        version: 1,
+        ...about,
+        base: headerId(this.#model.header),
+        settings: this.#settings,
+        draw: sha256(drawSecret(owner, about, now)),
+        cohort: [...cohort].sort(),
+        openedAt: Math.round(now),
+        durations: { ...description.deadlines },
+      },
+      owner,
+    );
   }
 
   /** Of weight 0 there is no header and no chunk. */
@@ -641,4 +678,17 @@ export class RoundCoordinator {
   #warn(text: string) {
     this.#effects.push({ type: 'log', level: 'warn', text });
   }
+}
+
+/**
+ * q of an attempt, 32 bytes: nobody can foresee it, and a coordinator that starts again computes
+ * it anew.
+ */
+function drawSecret(
+  { secret }: Identity,
+  about: { readonly task: TaskId; readonly round: number; readonly attempt: number },
+  openedAt: number,
+): Uint8Array {
+  const of = encodeCanonical({ type: 'draw', ...about, openedAt: Math.round(openedAt) });
+  return sha256(concatBytes(secret, of));
 }

@@ -43,7 +43,7 @@ export type MemberEffect =
   /** Quantise, cut, sign and store the trained update. */
   | ({
       readonly type: 'seal';
-      readonly model: HeaderId;
+      readonly opening: Uint8Array;
       readonly scales: readonly number[];
     } & RoundRef)
   | {

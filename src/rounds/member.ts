@@ -19,6 +19,8 @@ const progressEveryMs = 400;
  */
 export class RoundMember {
   readonly #self: PeerId;
+  /** What the headers of the attempt that was opened last name. */
+  #opening: Uint8Array | null = null;
   #step: Step = { name: 'idle' };
   #model: VerifiedHeader | null = null;
   #samples: number | null = null;
@@ -140,17 +142,19 @@ export class RoundMember {
     }
   }
 
-  #open(message: Extract<VerifiedMessage, { type: 'open' }>) {
+  #open({ open, model }: Extract<VerifiedMessage, { type: 'open' }>) {
     const step = this.#step;
-    if (step.name !== 'idle' && isSame(step, message)) {
+    const known = this.#opening !== null && equalBytes(this.#opening, open.opening);
+    if (step.name !== 'idle' && isSame(step, open) && known) {
       if (step.name === 'trained') this.#send(step.report);
       return;
     }
     this.#drop();
-    this.#adopt(message.model);
+    this.#opening = open.opening;
+    this.#adopt(model);
     // What an attempt that failed exchanged is of no use to this one.
-    if (this.#rounds.has(message.round)) this.#forgetRounds((round) => round === message.round);
-    this.#step = { name: 'waiting-for-model', ...refOf(message), scales: null };
+    if (this.#rounds.has(open.round)) this.#forgetRounds((round) => round === open.round);
+    this.#step = { name: 'waiting-for-model', ...refOf(open), scales: null };
   }
 
   #quantise(message: Extract<VerifiedMessage, { type: 'quantise' }>) {
@@ -186,9 +190,9 @@ export class RoundMember {
   }
 
   #seal(ref: RoundRef, scales: readonly number[]) {
-    if (this.#model === null) return;
+    if (this.#opening === null) return;
     this.#step = { name: 'sealing', ...refOf(ref) };
-    this.#effects.push({ type: 'seal', ...refOf(ref), model: this.#model.id, scales });
+    this.#effects.push({ type: 'seal', ...refOf(ref), opening: this.#opening, scales });
   }
 
   #exchange(manifest: VerifiedManifest, headers: readonly VerifiedHeader[]) {

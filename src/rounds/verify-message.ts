@@ -9,6 +9,8 @@ import {
 } from '../lib/index.ts';
 import {
   isReduction,
+  verifyOpen,
+  type VerifiedOpen,
   verifyManifest,
   type Manifest,
   type ServerMessage,
@@ -22,7 +24,7 @@ type Of<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 /** A server message about rounds, its signed parts decoded and verified. */
 export type VerifiedMessage =
   | Replace<Of<'welcome'>, { model: VerifiedHeader; revoked: readonly HeaderId[] }>
-  | Replace<Of<'open'>, { model: VerifiedHeader }>
+  | Replace<Of<'open'>, { open: VerifiedOpen; model: VerifiedHeader }>
   | Replace<Of<'manifest'>, { manifest: VerifiedManifest; headers: readonly VerifiedHeader[] }>
   | Replace<
       Of<'closed'>,
@@ -39,6 +41,14 @@ export type VerifiedMessage =
 /** The messages that a {@link MessageVerifier} takes. */
 export type RoundServerMessage = Of<VerifiedMessage['type']>;
 
+/** What the task pins. */
+interface Expected {
+  readonly task: TaskId;
+  readonly ownerKey: PeerId;
+  /** SHA-256 of the task's canonical description. */
+  readonly settings: Uint8Array;
+}
+
 /**
  * Verifies what the coordinator says about rounds, in the order it says it: signatures, openings,
  * states, and that a round's sum is Σ a_k·C_k of its manifest. Tens of milliseconds for a large
@@ -46,16 +56,15 @@ export type RoundServerMessage = Of<VerifiedMessage['type']>;
  */
 export class MessageVerifier {
   readonly #server: StorageServer;
-  readonly #expected: { readonly task: TaskId; readonly ownerKey: PeerId };
+  readonly #expected: Expected;
+  /** The attempt that is open, as far as we were told. */
+  #open: VerifiedOpen | null = null;
   /** seconds that the coordinator's clock is ahead: what is fresh is so by its clock. */
   #clockOffset = 0;
   /** The newest manifest: what the next sum is a sum of. */
   #manifest: Extract<VerifiedMessage, { type: 'manifest' }> | null = null;
 
-  constructor(
-    server: StorageServer,
-    expected: { readonly task: TaskId; readonly ownerKey: PeerId },
-  ) {
+  constructor(server: StorageServer, expected: Expected) {
     this.#server = server;
     this.#expected = expected;
   }
@@ -76,7 +85,15 @@ export class MessageVerifier {
         const { revoked } = message.state;
         return model.ok ? ok({ ...message, model: model.value, revoked }) : model;
       }
-      case 'open':
+      case 'open': {
+        const open = verifyOpen(message.open, this.#expected);
+        if (!open.ok) return open;
+        const model = this.#model(message.model);
+        if (!model.ok) return model;
+        if (model.value.id !== open.value.base) return err('round-open: of another model');
+        this.#open = open.value;
+        return ok({ ...message, open: open.value, model: model.value });
+      }
       case 'replaced': {
         const model = this.#model(message.model);
         return model.ok ? ok({ ...message, model: model.value }) : model;
@@ -110,7 +127,11 @@ export class MessageVerifier {
     const manifest = verifyManifest(message.manifest, this.#expected);
     if (!manifest.ok) return manifest;
     const known = this.#manifest?.manifest;
-    const { round, attempt, revision } = manifest.value;
+    const { round, attempt, revision, opening } = manifest.value;
+    const open = this.#open;
+    if (open?.round === round && open.attempt === attempt && !equalBytes(open.opening, opening)) {
+      return err('manifest: of another opening than the one that was sent');
+    }
     if (known?.round === round && known.attempt === attempt && known.revision < revision) {
       if (!isReduction(manifest.value, known)) {
         return err('manifest: a revision adds an author or changes a weight');

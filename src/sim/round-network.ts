@@ -1,7 +1,7 @@
 import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
 import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates, totalOf } from '../learning/index.ts'; // prettier-ignore
-import { openingOf, serverCodec, type ClientMessage, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
+import { serverCodec, settingsDigest, type ClientMessage, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
 import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
@@ -310,12 +310,11 @@ export class RoundNetwork {
 
   #seal(
     member: SimulatedMember,
-    { round, attempt, model, scales }: Extract<MemberEffect, { type: 'seal' }>,
+    { round, attempt, opening, scales }: Extract<MemberEffect, { type: 'seal' }>,
   ): MemberEvent {
     assert(member.delta !== null, 'sealing what was trained');
     const { task, tensors } = this.owner;
     const { codes } = quantise(member.delta, scales, tensors, member.random);
-    const opening = openingOf({ task, round, attempt, model });
     const about = { task, opening, round, kind: 'update' } as const;
     const { signed, payloads } = seal(about, codes, member.identity, member.random.uint32());
     const header = headerId(signed.header);
@@ -410,8 +409,9 @@ export class RoundNetwork {
   }
 
   #messages(server: StorageServer): MessageVerifier {
-    const { task, identity } = this.owner;
-    return new MessageVerifier(server, { task, ownerKey: identity.id });
+    const { task, identity, description } = this.owner;
+    const settings = settingsDigest(description);
+    return new MessageVerifier(server, { task, ownerKey: identity.id, settings });
   }
 
   #later(ms: number, run: () => void): void {

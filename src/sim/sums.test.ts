@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeCanonical, sign } from '../crypto/index.ts';
 import { assert, at, shortId } from '../lib/index.ts';
-import { openingOf } from '../protocol/index.ts';
-import { decodeHeader, headerId, signHeader, type SignedHeader } from '../vds/index.ts';
+import { decodeHeader, noOpening, signHeader, type SignedHeader } from '../vds/index.ts';
 import { outcomeOf } from './outcome.ts';
 import { RoundNetwork, type SimulatedMember } from './round-network.ts';
 import { seal } from './sealing.ts';
@@ -183,8 +182,8 @@ describe('a header that the round did not ask for is refused before anybody veri
     ({ owner, coordinator }, by) => {
       const { kind = 'update', round = 1, attempt = 1 } = about;
       const { task } = owner;
-      const model = headerId(coordinator.snapshot().model.header);
-      const opening = openingOf({ task, round: 1, attempt, model });
+      const now = coordinator.snapshot().opening ?? noOpening;
+      const opening = attempt === 1 ? now : noOpening;
       const named = kind === 'sum' ? { manifest: opening } : {};
       return seal({ task, opening, round, kind, ...named }, codes(length), by.identity, 9).signed;
     };
