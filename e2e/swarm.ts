@@ -1,11 +1,12 @@
 import { test as base, type BrowserContext, type Page } from '@playwright/test';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { readConfig } from '../signaling/config.ts';
 import { digitsTask, type TaskSettings } from '../signaling/default-task.ts';
 import { startCoordinator, type Coordinator } from '../signaling/server.ts';
+import { Store } from '../signaling/store/store.ts';
 
 /** Settings of a test's task, over a small digits task. */
 export interface SwarmSettings extends Partial<TaskSettings> {
@@ -25,6 +26,8 @@ export type Lie = 'gamma' | 'header' | 'sum';
 interface WorkerFixtures {
   /** Where all coordinators of a run keep their CRS: making one takes seconds. */
   readonly crsFolder: string;
+  /** An empty database that is copied for each coordinator: making one takes five seconds. */
+  readonly emptyDatabase: string;
   /** The script of a training worker that tells a lie, bundled. */
   readonly lyingWorker: (lie: Lie) => Promise<string>;
 }
@@ -44,6 +47,17 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     async ({}, use) => {
       const folder = await mkdtemp(join(tmpdir(), 'murmuration-crs-'));
       await use(folder);
+      await rm(folder, { recursive: true, force: true });
+    },
+    { scope: 'worker' },
+  ],
+
+  emptyDatabase: [
+    async ({}, use) => {
+      const folder = await mkdtemp(join(tmpdir(), 'murmuration-db-'));
+      const store = await Store.open(join(folder, 'db'));
+      await store.close();
+      await use(join(folder, 'db'));
       await rm(folder, { recursive: true, force: true });
     },
     { scope: 'worker' },
@@ -72,7 +86,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     });
   },
 
-  coordinate: async ({ crsFolder }, use) => {
+  coordinate: async ({ crsFolder, emptyDatabase }, use) => {
     const running = new Set<Coordinator>();
     const folders: string[] = [];
     await use(async ({ minimum = 2, ...settings } = {}) => {
@@ -86,6 +100,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       });
       const dataFolder = await mkdtemp(join(tmpdir(), 'murmuration-test-'));
       folders.push(dataFolder);
+      await cp(emptyDatabase, join(dataFolder, 'db'), { recursive: true });
       const task = { ...digitsTask(config), ...settings };
       const start = async (port: number) => {
         const coordinator = await startCoordinator(
