@@ -69,7 +69,7 @@ function QuestionForm() {
         />
         <p className="mm-hint">
           {kind === 'audit'
-            ? 'Does it still hold the chunks? A fresh challenge, answered in 80 bytes.'
+            ? 'Does it still hold the chunks? A fresh challenge, answered in 128 bytes.'
             : 'What is x = Σ tᵢ·mᵢ over the scalars of a chunk? The answer comes with its proof.'}
         </p>
       </div>
