@@ -249,22 +249,29 @@ test('proxied audit', () => {
 });
 
 test('audit from one folded column', () => {
-  // A holder keeps Σ ρ^j·P_j of one audit in place of the columns: with the same ρ it would do.
-  const [first = [], second = []] = payloads.map((each) => payloadPolynomial(each, 'update', 256));
-  for (const rho of [1n, numberOf(audit.nonce) % groupOrder]) {
-    const folded = combinePolynomials([first, second], [1n, rho]);
-    const kept = new Uint8Array(96 + 3840);
-    const column = makeFolded(folded, kept);
-    const answer = answerAudit(crs, verified, audit, parties, [column, new Uint8Array(96 + 60)], random); // prettier-ignore
-    expect(errorOf(verifier.verifyAudit(verified, audit, parties, answer))).toMatch(/not hold$/);
-  }
+  // A holder that keeps Σ ρ^j·P_j of one audit in place of the columns, and answers with it.
+  const columns = payloads.map((each) => payloadPolynomial(each, 'update', 256));
+  const ids = [parties.auditor, parties.holder].map(hexToBytes);
+  const pointOf = ({ nonce, epoch, columns: asked }: AuditRequest) =>
+    hashToScalar('audit-z', hexToBytes(task), nonce, ...ids, encodeCanonical(epoch), hexToBytes(verified.id), encodeCanonical(asked)); // prettier-ignore
+  const rhoOf = (request: AuditRequest) =>
+    hashToScalar('audit-rho', encodeScalar(pointOf(request)));
+  const answerWith = (kept: readonly bigint[], request: AuditRequest) => {
+    const point = pointOf(request);
+    const mask = G1.BASE.multiply(5n).toBytes(true);
+    const chi = hashToScalar('audit-mask', encodeScalar(point), mask);
+    const masked = combinePolynomials([kept, [5n]], [chi, 1n]);
+    const proof = multiScalarMultiply(crs.openingPowers, quotient(masked, point)).toBytes(true);
+    return { mask, value: encodeScalar(evaluate(masked, point)), proof };
+  };
+  const fresh = { ...audit, nonce: randomBytes(random, 32) };
+  const told = (rho: bigint, request: AuditRequest) =>
+    errorOf(verifier.verifyAudit(verified, request, parties, answerWith(combinePolynomials(columns, [1n, rho]), request))); // prettier-ignore
+  // Of the audit that it was folded for the answer holds, of no other: ρ is another one each time.
+  expect(told(rhoOf(audit), audit)).toBe('accepted');
+  expect(told(rhoOf(audit), fresh)).toBe('audit: the proof does not hold');
+  expect(told(1n, fresh)).toBe('audit: the proof does not hold');
 });
-
-/** A payload whose blinders are those of a folded polynomial: the most of it that fits. */
-function makeFolded(polynomial: readonly bigint[], payload: Uint8Array): Uint8Array {
-  [0, 257, 258].forEach((place, b) => payload.set(encodeScalar(at(polynomial, place)), 32 * b));
-  return payload;
-}
 
 test('state of another task', () => {
   const other = makeTask();
