@@ -1,6 +1,5 @@
 import { Bitfield, type HeaderId, type PeerId } from '../lib/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
-import type { ManifestPhase } from './coordinator-state.ts';
 
 /** A batch of the manifest, as far as availability goes. */
 interface Wanted {
@@ -63,9 +62,11 @@ export function wantedBatches(headers: ReadonlyMap<PeerId, VerifiedHeader>): Wan
 }
 
 /** What members reported, and what they must hold: who is done everything, an author its own. */
-export function reportedHoldings(
-  phase: Pick<ManifestPhase, 'headers' | 'held' | 'done'>,
-): Holdings {
+export function reportedHoldings(phase: {
+  readonly headers: ReadonlyMap<PeerId, VerifiedHeader>;
+  readonly held: Holdings;
+  readonly done: ReadonlyMap<PeerId, string>;
+}): Holdings {
   const full = (header: VerifiedHeader) => Bitfield.full(header.columns.length);
   return new Map(
     [...phase.headers].map(([peer, own]) => {

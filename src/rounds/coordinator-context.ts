@@ -1,0 +1,74 @@
+import type { Identity } from '../crypto/index.ts';
+import { shortId, type PeerId, type TaskId } from '../lib/index.ts';
+import { parameterCount, tensorsOf } from '../learning/index.ts';
+import { limits, settingsDigest, taskIdOf } from '../protocol/index.ts';
+import type { ServerMessage, TaskDescription } from '../protocol/index.ts';
+import type { CoordinatorEffect, CoordinatorOptions } from './coordinator-state.ts';
+import { Ledger } from './ledger.ts';
+import { Members } from './members.ts';
+import { patience } from './patience.ts';
+
+/** What all phases of a coordinator's rounds share, and how they speak. */
+export class CoordinatorContext {
+  readonly description: TaskDescription;
+  readonly owner: Identity;
+  readonly task: TaskId;
+  /** SHA-256 of the description. */
+  readonly settings: Uint8Array;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly members = new Members(patience.graceMs);
+  readonly ledger: Ledger;
+  /** How often the round that is open or opens next was opened. */
+  attempts = 0;
+  #effects: CoordinatorEffect[] = [];
+
+  constructor({ description, owner, history, model, state }: CoordinatorOptions) {
+    this.description = description;
+    this.owner = owner;
+    this.task = taskIdOf(description);
+    this.settings = settingsDigest(description);
+    const tensors = tensorsOf(description.data, description.model);
+    this.tensors = tensors.length;
+    this.parameters = parameterCount(tensors);
+    this.ledger = new Ledger(history, model, state);
+  }
+
+  get quorum(): number {
+    return this.description.members.quorum;
+  }
+
+  effect(effect: CoordinatorEffect) {
+    this.#effects.push(effect);
+  }
+
+  /** The effects since this was last asked. */
+  takeEffects(): CoordinatorEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** To members that are offline nothing is sent: they are told on their return. */
+  send(to: PeerId, message: ServerMessage) {
+    if (this.members.isOnline(to)) this.effect({ type: 'send', to, message });
+  }
+
+  broadcast(message: ServerMessage) {
+    for (const peer of this.members.online()) this.send(peer, message);
+  }
+
+  /** Names a member to everybody: what it sent does not hold. */
+  caught(peer: PeerId, what: 'header' | 'sum', reason: string) {
+    this.warn(`${shortId(peer)}: ${what} refused: ${reason}`);
+    this.broadcast({ type: 'caught', peer, what, reason: reason.slice(0, limits.reasonLength) });
+  }
+
+  log(text: string) {
+    this.effect({ type: 'log', level: 'info', text });
+  }
+
+  warn(text: string) {
+    this.effect({ type: 'log', level: 'warn', text });
+  }
+}

@@ -1,0 +1,65 @@
+import type { PeerId } from '../lib/index.ts';
+import type { Metrics, RoundRecord } from '../protocol/index.ts';
+import type { SignedHeader, StateUpdate } from '../vds/index.ts';
+import { meanMetrics } from './metrics.ts';
+
+/** What a task has come to: the rounds closed, the current model, what is revoked. */
+export class Ledger {
+  readonly #history: RoundRecord[];
+  #model: SignedHeader;
+  /** Metrics of the newest model by member. */
+  readonly #metrics = new Map<PeerId, Metrics>();
+  /** What is revoked. */
+  state: StateUpdate;
+
+  constructor(history: readonly RoundRecord[], model: SignedHeader, state: StateUpdate) {
+    this.#history = [...history];
+    this.#model = model;
+    this.state = state;
+  }
+
+  /** Rounds closed so far, in order. */
+  get history(): readonly RoundRecord[] {
+    return this.#history;
+  }
+
+  get closedRounds(): number {
+    return this.#history.at(-1)?.round ?? 0;
+  }
+
+  /** The round that is open or opens next. */
+  get round(): number {
+    return this.closedRounds + 1;
+  }
+
+  /** The model that the next round starts from, signed and admitted. */
+  get model(): SignedHeader {
+    return this.#model;
+  }
+
+  /** A round made the next model. */
+  close(record: RoundRecord, model: SignedHeader) {
+    this.#model = model;
+    this.#history.push(record);
+    this.#metrics.clear();
+  }
+
+  /** The Data Owner put another model in the place of the current one. */
+  replace(model: SignedHeader) {
+    this.#model = model;
+  }
+
+  /** What a member found of the newest model; the record with all that were found, or null. */
+  measured(
+    peer: PeerId,
+    round: number,
+    metrics: Metrics,
+  ): (RoundRecord & { readonly metrics: Metrics }) | null {
+    const last = this.#history.at(-1);
+    if (last?.round !== round) return null;
+    this.#metrics.set(peer, metrics);
+    const record = { ...last, metrics: meanMetrics([...this.#metrics.values()]) };
+    this.#history[this.#history.length - 1] = record;
+    return record;
+  }
+}
