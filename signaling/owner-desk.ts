@@ -95,29 +95,30 @@ export class OwnerDesk {
     return results;
   }
 
+  /** Admits a sum, if it is Σ a_k·u_k of its order and its chunks are its own. */
+  admitSum(sum: DeliveredSum, { manifest, summands }: SumOrder): Promise<Result<VerifiedHeader>> {
+    const terms = summands.map(({ header, weight }) => ({ signed: header.signed, weight }));
+    return this.#options.thread.service.admitSum(sum.signed, sum.payloads, manifest, terms);
+  }
+
   /**
-   * Admits a sum, and with it the next model. For an {@link exclusive} job.
+   * Makes, admits and stores the model that an admitted sum leads to. For an {@link exclusive} job.
    *
-   * @param parameters what the sum leads to
+   * @param parameters of the model
    */
   async closeRound(
-    sum: DeliveredSum,
-    { manifest, summands }: SumOrder,
+    sum: VerifiedHeader,
     parameters: Float32Array,
     record: RoundRecord,
-  ): Promise<Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }>> {
+  ): Promise<{ readonly model: SignedHeader; readonly sum: SignedHeader }> {
     const { thread, store, id } = this.#options;
-    const terms = summands.map(({ header, weight }) => ({ signed: header.signed, weight }));
-    const admitted = await thread.service.admitSum(sum.signed, sum.payloads, manifest, terms);
-    if (!admitted.ok) return admitted;
     const { round } = record;
-    const { opening } = admitted.value;
-    const about = { opening, round, kind: 'model' } as const;
+    const about = { opening: sum.opening, round, kind: 'model' } as const;
     const { signed: header } = await thread.service.create(about, float32ToBytes(parameters));
     const checkpoint = { round, header, parameters };
-    await store.closeRound(id, checkpoint, record, admitted.value.signed);
+    await store.closeRound(id, checkpoint, record, sum.signed);
     this.#model = checkpoint;
-    return ok({ model: header, sum: admitted.value.signed });
+    return { model: header, sum: sum.signed };
   }
 
   /** Commits to a file and keeps it. */

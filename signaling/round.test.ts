@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { at, bytesToHex } from '../src/lib/index.ts';
+import { at, bytesToHex, type PeerId } from '../src/lib/index.ts';
 import { modelDigest } from '../src/learning/index.ts';
 import type { RoundRecord } from '../src/protocol/index.ts';
 import { summandsOf } from '../src/rounds/index.ts';
@@ -110,27 +110,30 @@ describe('rounds over WebSockets', () => {
     expect(coordinator.room.parameters).toEqual(next);
   });
 
-  test('members that arrive at different models fail the round, and the model stays', async () => {
-    const before = coordinator.room.parameters;
+  test('whatever members report, the sum that opens is the model, and liars are named', async () => {
     const members = await Promise.all(tabs.map((tab) => scripted.seal(tab)));
-    for (const { tab, message } of members) {
-      const { manifest } = scripted.aggregate(message, members);
-      const { round, attempt, revision } = manifest;
-      const digest = modelDigest(
-        Float32Array.from([Number.parseInt(tab.identity.id.slice(0, 6), 16)]),
-      );
-      tab.send({ type: 'done', round, attempt, revision, digest });
+    const result = at(scripted.finish(members), 0);
+    const first = await ScriptedTab.nextToAny(tabs, 'upload'); // the manifest is frozen
+    const { round, attempt, revision } = result.manifest;
+    const digest = modelDigest(new Float32Array(3));
+    for (const tab of tabs) tab.send({ type: 'done', round, attempt, revision, digest });
+    for (const tab of tabs) await tab.settled();
+    await scripted.upload(first.tab, result, first.message);
+    const named: PeerId[] = [];
+    while (named.length < 2) {
+      const { peer, what } = await at(tabs, 0).next('caught');
+      if (what === 'digest') named.push(peer);
     }
-    for (const tab of tabs) {
-      expect(await tab.next('failed')).toMatchObject({ round: 3, attempt: 1 });
-    }
-    expect(coordinator.room.parameters).toEqual(before);
+    expect(named.sort()).toEqual(tabs.map((tab) => tab.identity.id).sort());
+    const closed = await Promise.all(tabs.map((tab) => tab.next('closed')));
+    for (const { record } of closed) expect(record.digest).toEqual(result.digest);
+    expect(coordinator.room.parameters).toEqual(result.next);
   });
 
   test('what was learned is there after a restart', async () => {
     const { history, model } = coordinator.room.snapshot();
     const { parameters } = coordinator.room;
-    expect(history.map(({ round }) => round)).toEqual([1, 2]);
+    expect(history.map(({ round }) => round)).toEqual([1, 2, 3]);
     await coordinator.close();
     coordinator = await start();
     const { welcome } = await ScriptedTab.join(coordinator.url);

@@ -3,6 +3,7 @@ import { at, Bitfield, bytesToFloat32, normal, seededRandom, uint16ToBytes } fro
 import { applySum, largestMagnitudes, modelDigest, quantise, sumUpdates, tensorsOf, totalOf } from '../src/learning/index.ts'; // prettier-ignore
 import {
   settingsDigest,
+  signStatement,
   verifyManifest,
   verifyOpen,
   type ServerMessage,
@@ -135,7 +136,15 @@ export class ScriptedRound {
     members.forEach(({ tab }, i) => {
       const { manifest, headers, digest } = at(results, i);
       const { round, attempt, revision } = manifest;
-      tab.send({ type: 'progress', round, attempt, held: headers.map(fullyHeld) });
+      const others = headers.filter(({ author }) => author !== tab.identity.id);
+      const { opening } = manifest;
+      const said = {
+        type: 'vouch',
+        opening,
+        peer: tab.identity.id,
+        batches: others.map(fullyHeld),
+      } as const;
+      tab.send({ type: 'vouch', round, attempt, signed: signStatement(said, tab.identity) });
       tab.send({ type: 'done', round, attempt, revision, digest });
     });
     return results;

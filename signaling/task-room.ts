@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Identity } from '../src/crypto/index.ts';
-import { bytesToHex, err, float32ToBytes, messageOf, ok, shortId } from '../src/lib/index.ts';
+import { bytesToHex, err, float32ToBytes, messageOf, shortId } from '../src/lib/index.ts';
 import type { HeaderId, PeerId, Result, TaskId } from '../src/lib/index.ts';
-import { tensorsOf, type Tensor } from '../src/learning/index.ts';
+import { modelDigest, tensorsOf, type Tensor } from '../src/learning/index.ts';
 import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
 import { RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
@@ -20,10 +20,10 @@ export interface Seat {
   close(reason: string, again: boolean): void;
 }
 
-/** The state is good for a day; a tab that stays has a fresh one at any time. */
 /** Well within the ten minutes that a state is fresh. */
 const signStateEveryMs = 120_000;
 
+type Outcome = Extract<CoordinatorEvent, { type: 'collected' }>['outcome'];
 type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
 
 /**
@@ -44,6 +44,8 @@ export class TaskRoom {
   readonly #questioner = new Questioner();
   /** Payloads of the newest two models, for tabs that find them nowhere else. */
   readonly #seeds = new Map<HeaderId, readonly Uint8Array[]>();
+  /** Who waits for what to be revoked. */
+  readonly #revoking = new Map<HeaderId, ((done: Promise<Result<StateUpdate>>) => void)[]>();
   readonly #signing: NodeJS.Timeout;
   #collector: SumCollector | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -143,9 +145,14 @@ export class TaskRoom {
     return this.#rounds.snapshot();
   }
 
-  /** Revokes a batch and tells every member. */
+  /** Revokes a batch and tells every member; what an open sum depends on, once that has ended. */
   revoke(header: HeaderId): Promise<Result<StateUpdate>> {
-    return this.desk.revoke(header, (revocation) => this.#revoked(header, revocation));
+    if (this.#closed) return Promise.resolve(err('the server is shutting down'));
+    return new Promise((resolve) => {
+      const waiting = this.#revoking.get(header) ?? [];
+      this.#revoking.set(header, [...waiting, resolve]);
+      this.#handle({ type: 'revoke', header });
+    });
   }
 
   /** Replaces the current model or a file and tells every member. */
@@ -165,6 +172,9 @@ export class TaskRoom {
     clearTimeout(this.#timer);
     clearInterval(this.#signing);
     for (const seat of this.#seats.values()) seat.close('the server is shutting down', true);
+    const down = Promise.resolve(err('the server is shutting down'));
+    for (const waiting of this.#revoking.values()) for (const settle of waiting) settle(down);
+    this.#revoking.clear();
   }
 
   #handle(event: CoordinatorEvent): void {
@@ -197,6 +207,9 @@ export class TaskRoom {
           this.#tensors,
           this.description.exchange.scalars,
         );
+        break;
+      case 'revoke':
+        this.#revoke(effect.header);
         break;
       case 'save-record':
         this.#store.updateRecord(this.id, effect.record).catch((thrown: unknown) => {
@@ -240,25 +253,39 @@ export class TaskRoom {
     void this.desk.exclusive(async () => {
       // Meanwhile something may have been revoked, and the manifest issued anew.
       if (!this.#rounds.isCollecting(about)) return;
-      const result = await this.#close(collector, delivered).catch((thrown: unknown) => {
+      const outcome = await this.#close(collector, delivered).catch((thrown: unknown) => {
         this.#log.error(`the model could not be stored: ${messageOf(thrown)}`);
-        return err('it could not be stored');
+        return { type: 'failed', reason: 'the model could not be stored' } as const;
       });
-      this.#handle({ type: 'collected', ...about, result });
+      this.#handle({ type: 'collected', ...about, outcome });
     });
   }
 
   /** Verifies the sum; makes, signs and stores the next model. */
-  async #close(collector: SumCollector, delivered: DeliveredSum) {
-    const { record, order } = collector.asked;
+  async #close(collector: SumCollector, delivered: DeliveredSum): Promise<Outcome> {
+    const { record: unfinished, order } = collector.asked;
+    const sum = await this.desk.admitSum(delivered, order);
+    if (!sum.ok) return { type: 'refused', reason: sum.error };
     const next = collector.apply(delivered, this.desk.model.parameters);
-    if (!next.ok) return next;
-    const closed = await this.desk.closeRound(delivered, order, next.value, record);
-    if (!closed.ok) return closed;
+    if (!next.ok) return { type: 'failed', reason: next.error };
+    const record = { ...unfinished, digest: modelDigest(next.value) };
+    const closed = await this.desk.closeRound(sum.value, next.value, record);
     this.#seed(this.desk.model);
     this.#onModel?.(record, next.value);
     this.#log.info(`model ${record.round}: ${bytesToHex(record.digest).slice(0, 16)}`);
-    return ok(closed.value);
+    return { type: 'closed', record, ...closed };
+  }
+
+  #revoke(header: HeaderId): void {
+    const waiting = this.#revoking.get(header) ?? [];
+    this.#revoking.delete(header);
+    const done = this.desk
+      .revoke(header, (revocation) => this.#revoked(header, revocation))
+      .catch((thrown: unknown) => {
+        this.#log.error(`a batch could not be revoked: ${messageOf(thrown)}`);
+        return err('it could not be stored');
+      });
+    for (const settle of waiting) settle(done);
   }
 
   #revoked(header: HeaderId, { update, replacement }: Revocation): void {

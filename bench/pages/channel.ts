@@ -72,6 +72,7 @@ async function startSwarm(
     storage,
     signal: (_to, session, data) => void relay({ kind: 'swarm', from: identity.id, session, data }),
     onStored,
+    onRefused: () => undefined,
     onLog: (level, text) => console.error(level, text),
   });
   onSwarm = ({ from, session, data }) => swarm.signal(from as typeof identity.id, session, data);

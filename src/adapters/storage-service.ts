@@ -128,6 +128,12 @@ export class StorageService {
     return transfer(bytes, [bytes.buffer]);
   }
 
+  /** A whole chunk; null if it is not held. */
+  async chunk(header: HeaderId, index: number): Promise<Uint8Array | null> {
+    const payload = await this.#store.get(header, index);
+    return payload && transfer(payload, [payload.buffer]);
+  }
+
   /** The lanes of a batch, from chunks that were verified; null unless all are held. */
   async lanes(header: HeaderId): Promise<Uint8Array | null> {
     const known = this.#headers.get(header);

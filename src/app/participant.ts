@@ -225,6 +225,9 @@ export class Participant {
       case 'replaced':
       case 'quantise':
       case 'manifest':
+      case 'frozen':
+      case 'relay':
+      case 'chunk':
       case 'upload':
         break;
     }
@@ -294,6 +297,7 @@ export class Participant {
       ...{ self: identity.id, task, description, membership, iceServers, storage, onLog },
       signal: (to, session, data) => this.#link?.send({ type: 'signal', to, session, data }),
       onStored: (header, index) => this.#rounds?.stored(header, index),
+      onRefused: (...refused) => this.#rounds?.refused(...refused),
     });
     this.#rounds = new RoundDriver({
       ...{ identity, task, storage, training, onLog },

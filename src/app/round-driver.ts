@@ -1,7 +1,7 @@
 import { proxy, transfer, type Remote } from 'comlink';
 import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
 import type { Identity } from '../crypto/index.ts';
-import { assert, messageOf, type HeaderId, type TaskId } from '../lib/index.ts';
+import { assert, messageOf, type HeaderId, type PeerId, type TaskId } from '../lib/index.ts';
 import type { ClientMessage, Metrics } from '../protocol/index.ts';
 import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
@@ -49,7 +49,7 @@ export class RoundDriver {
 
   constructor(options: RoundDriverOptions) {
     this.#options = options;
-    this.#member = new RoundMember(options.identity.id);
+    this.#member = new RoundMember(options.identity);
     this.#verifying = options.ready;
     // Progress that was held back is sent; nothing else waits for this tick.
     this.#progress = setInterval(() => this.#handle({ type: 'tick' }), 500);
@@ -79,6 +79,11 @@ export class RoundDriver {
 
   stored(header: HeaderId, index: number): void {
     this.#handle({ type: 'stored', header, index });
+  }
+
+  /** A chunk does not hold as a peer sent it. */
+  refused(header: HeaderId, index: number, from: PeerId, reason: string): void {
+    this.#handle({ type: 'refused', header, index, from, reason });
   }
 
   snapshot() {
@@ -125,6 +130,12 @@ export class RoundDriver {
         break;
       case 'aggregate':
         this.#guard(this.#aggregate(effect));
+        break;
+      case 'relay':
+        this.#guard(this.#relay(effect));
+        break;
+      case 'take':
+        this.#options.swarm.take(effect.header, effect.index, effect.payload);
         break;
       case 'upload':
         this.#guard(this.#upload(effect));
@@ -181,6 +192,11 @@ export class RoundDriver {
     const digest = await this.#options.training.aggregate(base, updates, weights, scales);
     this.#options.onAggregated(round, digest);
     this.#handle({ type: 'aggregated', round, attempt, revision, digest });
+  }
+
+  async #relay({ round, attempt, header, index }: Effect<'relay'>): Promise<void> {
+    const payload = await this.#options.storage.chunk(header, index);
+    this.#options.send({ type: 'relayed', round, attempt, header, index, payload });
   }
 
   /** Proves the sum against the manifest and sends it. */

@@ -19,6 +19,8 @@ export interface SwarmDriverOptions {
   readonly signal: (to: PeerId, session: number, data: string) => void;
   /** One more chunk is verified and kept. */
   readonly onStored: (header: HeaderId, index: number) => void;
+  /** A chunk does not hold as a peer sent it. */
+  readonly onRefused: (header: HeaderId, index: number, from: PeerId, reason: string) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', text: string) => void;
 }
 
@@ -95,6 +97,11 @@ export class SwarmDriver {
     });
   }
 
+  /** A chunk that the coordinator sent. */
+  take(header: HeaderId, index: number, payload: Uint8Array): void {
+    this.#handle({ type: 'seeded', header, index, payload });
+  }
+
   close(): void {
     this.#alarm.set(null);
     this.#links.closeAll();
@@ -149,7 +156,9 @@ export class SwarmDriver {
     const moved = transfer(payload, [payload.buffer]);
     const result = await this.#options.storage.accept(header, index, moved);
     if (!result.ok) {
-      this.#handle({ type: 'refused', header, index, from, reason: result.error });
+      const reason = result.error;
+      this.#handle({ type: 'refused', header, index, from, reason });
+      if (from !== null) this.#options.onRefused(header, index, from, reason);
       return;
     }
     if (from === null) this.counters.seeded++;

@@ -49,6 +49,11 @@ export class Bitfield {
     return true;
   }
 
+  /** The bits that are set, ascending. */
+  indices(): number[] {
+    return Array.from({ length: this.length }, (_, index) => index).filter((i) => this.has(i));
+  }
+
   toBytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice();
   }

@@ -145,8 +145,10 @@ describe('bounds on single fields', () => {
     maxFrame: 1024,
     requestQueue: 1,
   };
-  const progress = { type: 'progress', round: 1, attempt: 1 };
-  const held = { header: id, bits: new Uint8Array(1) };
+  const relayed = (bytes: number) => {
+    const about = { round: 1, attempt: 1, header: id, index: 0 };
+    return { type: 'relayed', ...about, payload: new Uint8Array(bytes) };
+  };
   const trained = { type: 'trained', round: 1, attempt: 1, magnitudes: [1] };
   const trainedMetrics = { samples: 1, loss: 1, accuracy: 1 };
   const ice = { urls: 'stun:a' };
@@ -219,12 +221,7 @@ describe('bounds on single fields', () => {
       { type: 'bye', reason: 'r'.repeat(500) },
       { type: 'bye', reason: 'r'.repeat(501) },
     ],
-    [
-      'batches',
-      clientDecode,
-      { ...progress, held: new Array<object>(24).fill(held) },
-      { ...progress, held: new Array<object>(25).fill(held) },
-    ],
+    ['relayed chunk', clientDecode, relayed(limits.chunkBytes), relayed(limits.chunkBytes + 1)],
     [
       'signal',
       clientDecode,

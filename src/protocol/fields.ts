@@ -18,8 +18,8 @@ export const signature = bytesOf(64);
 export const digest = bytesOf(32);
 /** How often a round was opened; a failed one is opened again, one higher. */
 export const attempt = whole(1, 0xffffffff);
-/** A manifest's version within its attempt. */
-export const revision = whole(1, 1000);
+/** A manifest's version within its attempt: that without those that were dropped is the last. */
+export const revision = whole(1, 2);
 export const chunkIndex = whole(0, limits.columns - 1);
 export const reason = v.pipe(v.string(), v.maxLength(limits.reasonLength));
 export const milliseconds = whole(0, 24 * 3600_000);

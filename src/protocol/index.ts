@@ -7,6 +7,7 @@ export {
   verifyOpen,
   type VerifiedOpen,
 } from './round-open.ts';
+export { signFreeze, verifyFreeze, type Freeze } from './freeze.ts';
 export {
   isReduction,
   manifestDigest,
@@ -40,4 +41,5 @@ export {
   type TaskDescription,
   type TrainingOptions,
 } from './task.ts';
+export { signStatement, verifyStatement, type Statement } from './vouch.ts';
 export { protocolVersion } from './version.ts';

@@ -43,6 +43,10 @@ export const limits = {
   logLines: 500,
   /** messages the coordinator takes of one tab in ten seconds: a mesh of 20 needs some 500 at its start. */
   messagesPerTenSeconds: 2_000,
+  /** bytes; a chunk or a part of a sum on its way through the coordinator: n = 4096 takes 123 kB. */
+  chunkBytes: 131_072,
+  /** statements on chunks that the coordinator takes of one member in an attempt: one a second. */
+  statements: 1_000,
   /** characters; a signaling message: an SDP offer is some 3 kB. */
   signalLength: 32_768,
   /** characters; why something was refused. */

@@ -44,15 +44,18 @@ export const clientMessageSchema = v.variant('type', [
     magnitudes: perTensor,
   }),
   v.strictObject({ type: v.literal('header'), round, attempt, signed: signedHeaderSchema }),
-  /** Which chunks of the manifest's batches I hold by now. */
+  /** Chunks of the manifest's batches that passed my checks; see `vouch.ts`. */
+  v.strictObject({ type: v.literal('vouch'), round, attempt, signed: signedSchema }),
+  /** Chunks that do not hold as their author sends them. */
+  v.strictObject({ type: v.literal('complaint'), round, attempt, signed: signedSchema, reason }),
+  /** The chunk that the coordinator asked for by `relay`; null: it is not here. */
   v.strictObject({
-    type: v.literal('progress'),
+    type: v.literal('relayed'),
     round,
     attempt,
-    held: v.pipe(
-      v.array(v.strictObject({ header: headerIdField, bits: bytesUpTo(limits.columns / 8) })),
-      v.maxLength(limits.headersPerRound),
-    ),
+    header: headerIdField,
+    index: chunkIndex,
+    payload: v.nullable(bytesUpTo(limits.chunkBytes)),
   }),
   /** SHA-256 of the model that I arrived at. */
   v.strictObject({ type: v.literal('done'), round, attempt, revision, digest }),
@@ -71,7 +74,7 @@ export const clientMessageSchema = v.variant('type', [
     attempt,
     revision,
     index: chunkIndex,
-    payload: bytesUpTo(limits.serverFrameBytes / 2),
+    payload: bytesUpTo(limits.chunkBytes),
   }),
   /** The model after `round`, on my validation data. */
   v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),
@@ -155,6 +158,25 @@ export const serverMessageSchema = v.variant('type', [
     manifest: signedSchema,
     headers: v.pipe(v.array(signedHeaderSchema), v.maxLength(limits.members)),
   }),
+  /** The manifest is final; see `freeze.ts`. */
+  v.strictObject({ type: v.literal('frozen'), freeze: signedSchema }),
+  /** Send me this chunk: somebody cannot have it, or finds that it does not hold. */
+  v.strictObject({
+    type: v.literal('relay'),
+    round,
+    attempt,
+    header: headerIdField,
+    index: chunkIndex,
+  }),
+  /** A chunk that you lack, as it was relayed. */
+  v.strictObject({
+    type: v.literal('chunk'),
+    round,
+    attempt,
+    header: headerIdField,
+    index: chunkIndex,
+    payload: bytesUpTo(limits.chunkBytes),
+  }),
   /** Send the chunks of your sum. */
   v.strictObject({ type: v.literal('upload'), round, attempt, revision }),
   v.strictObject({
@@ -179,7 +201,7 @@ export const serverMessageSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('caught'),
     peer: peerId,
-    what: v.picklist(['header', 'sum']),
+    what: v.picklist(['header', 'chunk', 'vouch', 'sum', 'digest']),
     reason,
   }),
   v.strictObject({ type: v.literal('failed'), round, attempt, reason }),

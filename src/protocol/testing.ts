@@ -30,7 +30,7 @@ const bits = fc.uint8Array({ maxLength: limits.columns / 8 });
 const reason = fc.string({ maxLength: 500 });
 const round = whole(0, 0xffffffff);
 const attempt = whole(1, 0xffffffff);
-const revision = whole(1, 1000);
+const revision = whole(1, 2);
 const samples = whole(0, 1e9);
 const perTensor = fc.array(real(0, 3.5e38), { minLength: 1, maxLength: 8 });
 const remainingMs = whole(0, 86_400_000);
@@ -206,11 +206,15 @@ export const clientMessages: Every<ClientMessage> = {
   signal: fc.record({ type: is('signal'), to: peer, session, data }),
   trained: fc.record({ type: is('trained'), round, attempt, metrics, magnitudes: perTensor }),
   header: fc.record({ type: is('header'), round, attempt, signed: header }),
-  progress: fc.record({
-    type: is('progress'),
+  vouch: fc.record({ type: is('vouch'), round, attempt, signed }),
+  complaint: fc.record({ type: is('complaint'), round, attempt, signed, reason }),
+  relayed: fc.record({
+    type: is('relayed'),
     round,
     attempt,
-    held: fc.array(fc.record({ header: headerId, bits }), { maxLength: 24 }),
+    header: headerId,
+    index,
+    payload: fc.option(bits),
   }),
   done: fc.record({ type: is('done'), round, attempt, revision, digest: exactly(32) }),
   'sum-header': fc.record({ type: is('sum-header'), round, attempt, revision, signed: header }),
@@ -260,6 +264,9 @@ export const serverMessages: Every<ServerMessage> = {
     manifest: signed,
     headers: fc.array(header, { maxLength: 20 }),
   }),
+  frozen: fc.record({ type: is('frozen'), freeze: signed }),
+  relay: fc.record({ type: is('relay'), round, attempt, header: headerId, index }),
+  chunk: fc.record({ type: is('chunk'), round, attempt, header: headerId, index, payload: bits }),
   upload: fc.record({ type: is('upload'), round, attempt, revision }),
   closed: fc.record({ type: is('closed'), record, model: header, sum: header }),
   state: fc.record({ type: is('state'), update: state }),
@@ -268,7 +275,7 @@ export const serverMessages: Every<ServerMessage> = {
   caught: fc.record({
     type: is('caught'),
     peer,
-    what: fc.constantFrom('header', 'sum'),
+    what: fc.constantFrom('header', 'chunk', 'vouch', 'sum', 'digest'),
     reason,
   }),
   failed: fc.record({ type: is('failed'), round, attempt, reason }),

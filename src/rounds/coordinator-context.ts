@@ -1,5 +1,5 @@
 import type { Identity } from '../crypto/index.ts';
-import { shortId, type PeerId, type TaskId } from '../lib/index.ts';
+import { bytesToHex, shortId, type PeerId, type TaskId } from '../lib/index.ts';
 import { parameterCount, tensorsOf } from '../learning/index.ts';
 import { limits, settingsDigest, taskIdOf } from '../protocol/index.ts';
 import type { ServerMessage, TaskDescription } from '../protocol/index.ts';
@@ -7,6 +7,8 @@ import type { CoordinatorEffect, CoordinatorOptions } from './coordinator-state.
 import { Ledger } from './ledger.ts';
 import { Members } from './members.ts';
 import { patience } from './patience.ts';
+
+type Caught = Extract<ServerMessage, { type: 'caught' }>;
 
 /** What all phases of a coordinator's rounds share, and how they speak. */
 export class CoordinatorContext {
@@ -58,10 +60,17 @@ export class CoordinatorContext {
     for (const peer of this.members.online()) this.send(peer, message);
   }
 
-  /** Names a member to everybody: what it sent does not hold. */
-  caught(peer: PeerId, what: 'header' | 'sum', reason: string) {
+  /** Names a member to everybody, and strikes it: what it sent does not hold. */
+  caught(peer: PeerId, what: Caught['what'], reason: string) {
+    this.members.strike(peer);
     this.warn(`${shortId(peer)}: ${what} refused: ${reason}`);
     this.broadcast({ type: 'caught', peer, what, reason: reason.slice(0, limits.reasonLength) });
+  }
+
+  /** A member reported another model than the one that opened. */
+  caughtOtherModel(peer: PeerId, digest: Uint8Array) {
+    const arrived = bytesToHex(digest).slice(0, 16);
+    this.caught(peer, 'digest', `arrived at ${arrived}, which is not the sum that opened`);
   }
 
   log(text: string) {

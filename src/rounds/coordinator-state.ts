@@ -1,13 +1,31 @@
 import type { Identity } from '../crypto/index.ts';
-import type { PeerId, Result } from '../lib/index.ts';
+import type { HeaderId, PeerId, Result } from '../lib/index.ts';
 import type { ClientMessage, Metrics, RoundRecord, ServerMessage, TaskDescription } from '../protocol/index.ts'; // prettier-ignore
 import type { SignedHeader, StateUpdate, SumOrder, VerifiedHeader } from '../vds/index.ts';
 
 /** The messages that drive rounds; signaling and sums are the shell's business. */
 export type RoundMessage = Extract<
   ClientMessage,
-  { type: 'ready' | 'rest' | 'trained' | 'header' | 'progress' | 'done' | 'metrics' | 'bye' }
+  {
+    type:
+      | 'ready'
+      | 'rest'
+      | 'trained'
+      | 'header'
+      | 'vouch'
+      | 'complaint'
+      | 'relayed'
+      | 'done'
+      | 'metrics'
+      | 'bye';
+  }
 >;
+
+/** A chunk that came through the coordinator. */
+export type Relayed = Extract<RoundMessage, { type: 'relayed' }>;
+
+/** A round's record before its model is known. */
+export type UnfinishedRecord = Omit<RoundRecord, 'digest'>;
 
 /** Which sum: of whom, for which manifest. */
 export interface CollectedSum {
@@ -26,10 +44,21 @@ export interface HeaderVerified {
   readonly result: Result<VerifiedHeader>;
 }
 
-/** Answers `collect`: sum and new model, verified, signed and stored; or why they could not be had. */
+/** Answers `collect`. */
 export interface Collected extends CollectedSum {
   readonly type: 'collected';
-  readonly result: Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }>;
+  readonly outcome:
+    /** Sum and new model are verified, signed and stored. */
+    | {
+        readonly type: 'closed';
+        readonly record: RoundRecord;
+        readonly model: SignedHeader;
+        readonly sum: SignedHeader;
+      }
+    /** What the member sent is not the sum. */
+    | { readonly type: 'refused'; readonly reason: string }
+    /** Nobody's sum would do: the model is not finite, or cannot be stored. */
+    | { readonly type: 'failed'; readonly reason: string };
 }
 
 /** The Data Owner revoked something or signed its state anew. */
@@ -49,6 +78,8 @@ export type CoordinatorEvent =
   | ({ readonly type: 'delivered' } & CollectedSum)
   | Collected
   | StateChanged
+  /** Somebody asks that a batch be revoked; answered by `revoke` once its attempt's sum is not open. */
+  | { readonly type: 'revoke'; readonly header: HeaderId }
   | { readonly type: 'tick' };
 
 export type CoordinatorEffect =
@@ -67,10 +98,10 @@ export type CoordinatorEffect =
       readonly scales: readonly number[];
       /** The manifest, its updates and their weights. */
       readonly order: SumOrder;
-      /** What the new model must hash to; hex. */
-      readonly digest: string;
-      readonly record: RoundRecord;
+      readonly record: UnfinishedRecord;
     } & CollectedSum)
+  /** Revoke a batch, now that no open sum depends on it; `state` follows. */
+  | { readonly type: 'revoke'; readonly header: HeaderId }
   | { readonly type: 'save-record'; readonly record: RoundRecord }
   | { readonly type: 'log'; readonly level: 'info' | 'warn'; readonly text: string };
 

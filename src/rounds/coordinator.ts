@@ -1,4 +1,4 @@
-import { unreachable, type PeerId, type TaskId } from '../lib/index.ts';
+import { unreachable, type HeaderId, type PeerId, type TaskId } from '../lib/index.ts';
 import { limits, signMembership } from '../protocol/index.ts';
 import { openAttempt } from './attempt.ts';
 import { CoordinatorContext } from './coordinator-context.ts';
@@ -28,6 +28,8 @@ export class RoundCoordinator {
   readonly #context: CoordinatorContext;
   readonly #iceServers: CoordinatorOptions['iceServers'];
   #phase: Phase;
+  /** What is to be revoked once no open sum depends on it. */
+  #toRevoke: HeaderId[] = [];
   /** Attempts in a row that failed. */
   #failures = 0;
 
@@ -63,10 +65,14 @@ export class RoundCoordinator {
         if (phase instanceof Collecting && this.isCollecting(event)) phase.delivered();
         break;
       case 'collected':
-        if (phase instanceof Collecting && this.isCollecting(event)) next = phase.collected(event);
+        if (phase instanceof Collecting && this.isCollecting(event))
+          next = phase.collected(event, now);
         break;
       case 'state':
         next = this.#stateChanged(event, now);
+        break;
+      case 'revoke':
+        this.#toRevoke.push(event.header);
         break;
       case 'tick':
         break;
@@ -76,6 +82,7 @@ export class RoundCoordinator {
     for (next ??= this.#phase.step(now); next !== null; next = this.#phase.step(now)) {
       this.#enter(next, now);
     }
+    this.#revoke();
     if (context.members.takeChanged()) {
       context.broadcast({ type: 'members', members: context.members.list() });
     }
@@ -126,10 +133,10 @@ export class RoundCoordinator {
         this.#phase = new Sealing(context, next.attempt, next.trained, now);
         break;
       case 'exchanging':
-        this.#phase = new Exchanging(context, next.round, next.revision, now);
+        this.#phase = new Exchanging(context, next.round, now);
         break;
       case 'collecting':
-        this.#phase = new Collecting(context, next.issued, next.digest, next.candidates, now);
+        this.#phase = new Collecting(context, next.issued, next.vouches, now);
         break;
       case 'closed':
         this.#closed(next, now);
@@ -199,7 +206,20 @@ export class RoundCoordinator {
       }
       default:
         if (this.#isCurrent(message)) this.#phase.hear(peer, message, now);
+        else if (message.type === 'done' && ledger.isOtherModel(peer, message)) {
+          this.#context.caughtOtherModel(peer, message.digest);
+        }
     }
+  }
+
+  /** After the freeze, what is revoked takes effect when the attempt ends (VDS.md, “Sums” 5). */
+  #revoke() {
+    const phase = this.#phase;
+    const isOpen = (header: HeaderId) => phase instanceof Collecting && phase.lists(header);
+    for (const header of this.#toRevoke.filter((each) => !isOpen(each))) {
+      this.#context.effect({ type: 'revoke', header });
+    }
+    this.#toRevoke = this.#toRevoke.filter(isOpen);
   }
 
   /** A revoked update is taken out of the open round; with a revoked model the round starts over. */

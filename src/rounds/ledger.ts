@@ -1,4 +1,4 @@
-import type { PeerId } from '../lib/index.ts';
+import { equalBytes, type PeerId } from '../lib/index.ts';
 import type { Metrics, RoundRecord } from '../protocol/index.ts';
 import type { SignedHeader, StateUpdate } from '../vds/index.ts';
 import { meanMetrics } from './metrics.ts';
@@ -9,6 +9,8 @@ export class Ledger {
   #model: SignedHeader;
   /** Metrics of the newest model by member. */
   readonly #metrics = new Map<PeerId, Metrics>();
+  /** Who reported the newest model after its round was closed. */
+  readonly #reported = new Set<PeerId>();
   /** What is revoked. */
   state: StateUpdate;
 
@@ -42,6 +44,19 @@ export class Ledger {
     this.#model = model;
     this.#history.push(record);
     this.#metrics.clear();
+    this.#reported.clear();
+  }
+
+  /** Whether a report that came after the round was closed is of another model; once a member. */
+  isOtherModel(
+    peer: PeerId,
+    report: { round: number; attempt: number; digest: Uint8Array },
+  ): boolean {
+    const last = this.#history.at(-1);
+    if (last?.round !== report.round || last.attempt !== report.attempt) return false;
+    if (this.#reported.has(peer)) return false;
+    this.#reported.add(peer);
+    return !equalBytes(last.digest, report.digest);
   }
 
   /** The Data Owner put another model in the place of the current one. */

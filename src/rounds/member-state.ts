@@ -1,4 +1,4 @@
-import type { Bitfield, HeaderId } from '../lib/index.ts';
+import type { Bitfield, HeaderId, PeerId } from '../lib/index.ts';
 import type { ClientMessage, Metrics, VerifiedManifest } from '../protocol/index.ts';
 import type { SignedHeader, VerifiedHeader } from '../vds/index.ts';
 import type { VerifiedMessage } from './verify-message.ts';
@@ -15,6 +15,14 @@ export type MemberEvent =
   | { readonly type: 'data'; readonly samples: number | null }
   /** What the store holds of a batch; answers `fetch`. */
   | { readonly type: 'held'; readonly header: HeaderId; readonly bits: Bitfield }
+  /** A chunk did not hold as a peer sent it. */
+  | {
+      readonly type: 'refused';
+      readonly header: HeaderId;
+      readonly index: number;
+      readonly from: PeerId;
+      readonly reason: string;
+    }
   /** One more verified chunk is stored. */
   | { readonly type: 'stored'; readonly header: HeaderId; readonly index: number }
   | ({
@@ -52,6 +60,19 @@ export type MemberEffect =
       readonly model: VerifiedHeader;
       readonly headers: readonly VerifiedHeader[];
     }
+  /** Send the coordinator a chunk that it asked for. */
+  | ({
+      readonly type: 'relay';
+      readonly header: HeaderId;
+      readonly index: number;
+    } & RoundRef)
+  /** A chunk that came through the coordinator: verify and store it. */
+  | {
+      readonly type: 'take';
+      readonly header: HeaderId;
+      readonly index: number;
+      readonly payload: Uint8Array;
+    }
   /** Commit to the sum, prove it, and send it to the coordinator. */
   | { readonly type: 'upload'; readonly manifest: VerifiedManifest }
   /** Drop these: the Data Owner revoked them. */
@@ -72,10 +93,14 @@ export type Step =
   | ({ readonly name: 'trained'; readonly report: ClientMessage } & RoundRef)
   | ({ readonly name: 'sealing' } & RoundRef)
   | ({ readonly name: 'sealed'; readonly report: ClientMessage } & RoundRef)
-  | ({ readonly name: 'exchanging' | 'aggregating' } & Exchange & RoundRef)
-  | ({ readonly name: 'done'; readonly report: ClientMessage; readonly digest: Uint8Array } & Exchange & RoundRef); // prettier-ignore
+  | ({ readonly name: 'exchanging' | 'aggregating' } & Exchange)
+  | ({ readonly name: 'done'; readonly report: ClientMessage; readonly digest: Uint8Array } & Exchange); // prettier-ignore
 
-interface Exchange {
+export interface Exchange extends RoundRef {
   readonly manifest: VerifiedManifest;
   readonly headers: readonly VerifiedHeader[];
+  /** The manifest is final: its sum may be opened. */
+  readonly frozen: boolean;
+  /** The coordinator asked for the sum. */
+  readonly asked: boolean;
 }

@@ -1,11 +1,12 @@
-import { Bitfield, equalBytes, unreachable, type HeaderId, type PeerId } from '../lib/index.ts';
-import type { ClientMessage, VerifiedManifest } from '../protocol/index.ts';
+import type { Identity } from '../crypto/index.ts';
+import { Bitfield, chunkKey, equalBytes, shortId, unreachable, type ChunkKey, type HeaderId } from '../lib/index.ts'; // prettier-ignore
+import { limits, signStatement, type ClientMessage, type Statement, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import type { VerifiedHeader } from '../vds/index.ts';
-import type { MemberEffect, MemberEvent, RoundRef, Step } from './member-state.ts';
+import type { MemberEffect, MemberEvent, Exchange, RoundRef, Step } from './member-state.ts';
 import type { VerifiedMessage } from './verify-message.ts';
 
-/** ms between two reports of what this tab holds. */
-const progressEveryMs = 400;
+/** ms between two vouches; the last one, for all that there is, goes at once. */
+const vouchEveryMs = 1_000;
 
 /**
  * A tab's side of a task's rounds (DESIGN.md §3): takes events and the time, returns effects,
@@ -16,9 +17,10 @@ const progressEveryMs = 400;
  *  2. An answer that names another round or attempt than the step's is void.
  *  3. A message that arrives twice (after a reconnection) is answered again and changes nothing.
  *  4. Training starts, and a sum is made, only from a model whose chunks are all verified.
+ *  5. A sum is made, and opened, of the frozen manifest alone.
  */
 export class RoundMember {
-  readonly #self: PeerId;
+  readonly #identity: Identity;
   /** What the headers of the attempt that was opened last name. */
   #opening: Uint8Array | null = null;
   #step: Step = { name: 'idle' };
@@ -28,13 +30,17 @@ export class RoundMember {
   readonly #held = new Map<HeaderId, Bitfield>();
   /** Headers by round, for retention: this round's and the one's before. */
   readonly #rounds = new Map<number, Set<HeaderId>>();
-  #progressAt = -Infinity;
-  #progressDue = false;
+  #vouchedAt = -Infinity;
+  /** Chunks held of others when we last vouched. */
+  #vouchedFor = 0;
+  /** Chunks of this attempt that we complained of, or gave to the coordinator. */
+  readonly #complained = new Set<ChunkKey>();
+  readonly #relayed = new Set<ChunkKey>();
   #toEvaluate = false;
   #effects: MemberEffect[] = [];
 
-  constructor(self: PeerId) {
-    this.#self = self;
+  constructor(identity: Identity) {
+    this.#identity = identity;
   }
 
   handle(event: MemberEvent, now: number): MemberEffect[] {
@@ -47,11 +53,12 @@ export class RoundMember {
         break;
       case 'held':
         if (this.#held.has(event.header)) this.#held.set(event.header, event.bits);
-        this.#progressDue = true;
+        break;
+      case 'refused':
+        this.#complain(event);
         break;
       case 'stored':
         this.#held.get(event.header)?.set(event.index);
-        this.#progressDue = true;
         break;
       case 'trained':
         this.#trained(event);
@@ -117,13 +124,26 @@ export class RoundMember {
       case 'manifest':
         this.#exchange(message.manifest, message.headers);
         break;
-      case 'upload': {
-        const step = this.#step;
-        if (step.name !== 'done' || !isSame(step, message)) break;
-        if (step.manifest.revision !== message.revision) break;
-        this.#effects.push({ type: 'upload', manifest: step.manifest });
+      case 'frozen':
+        if (
+          'manifest' in this.#step &&
+          equalBytes(this.#step.manifest.digest, message.freeze.manifest)
+        ) {
+          this.#step = { ...this.#step, frozen: true };
+        }
+        break;
+      case 'relay':
+        this.#relay(message);
+        break;
+      case 'chunk': {
+        const { header, index, payload } = message;
+        if (this.#held.get(header)?.has(index) !== false) break;
+        this.#effects.push({ type: 'take', header, index, payload });
         break;
       }
+      case 'upload':
+        this.#asked(message);
+        break;
       case 'closed':
         this.#closed(message);
         break;
@@ -140,6 +160,16 @@ export class RoundMember {
       default:
         unreachable(message);
     }
+  }
+
+  /** The coordinator wants our sum: now, or as soon as it is made. */
+  #asked(message: Extract<VerifiedMessage, { type: 'upload' }>) {
+    const step = this.#step;
+    if (!('manifest' in step) || !isSame(step, message)) return;
+    const { manifest } = step;
+    if (!step.frozen || manifest.revision !== message.revision) return;
+    if (step.name === 'done') this.#effects.push({ type: 'upload', manifest });
+    else this.#step = { ...step, asked: true };
   }
 
   #open({ open, model }: Extract<VerifiedMessage, { type: 'open' }>) {
@@ -201,16 +231,26 @@ export class RoundMember {
     if ('manifest' in step && isSame(step, manifest)) {
       if (step.manifest.revision > manifest.revision) return;
       if (step.manifest.revision === manifest.revision) {
-        this.#progressDue = true;
+        this.#vouchedFor = 0; // the coordinator may have forgotten
         if (step.name === 'done') this.#send(step.report);
         return;
       }
+    } else {
+      this.#complained.clear();
+      this.#relayed.clear();
     }
     if (step.name === 'training') this.#effects.push({ type: 'cancel-training' });
-    this.#step = { name: 'exchanging', ...refOf(manifest), manifest, headers };
+    this.#step = {
+      name: 'exchanging',
+      ...refOf(manifest),
+      manifest,
+      headers,
+      frozen: false,
+      asked: false,
+    };
     for (const header of headers) this.#fetch(header);
-    this.#progressAt = -Infinity;
-    this.#progressDue = true;
+    this.#vouchedAt = -Infinity;
+    this.#vouchedFor = 0;
   }
 
   #aggregated(event: Extract<MemberEvent, { type: 'aggregated' }>) {
@@ -221,13 +261,14 @@ export class RoundMember {
     const report: ClientMessage = { type: 'done', ...refOf(event), revision, digest };
     this.#step = { ...step, name: 'done', digest, report };
     this.#send(report);
+    if (step.asked) this.#effects.push({ type: 'upload', manifest: step.manifest });
   }
 
   #closed({ record, model }: Extract<VerifiedMessage, { type: 'closed' }>) {
     const step = this.#step;
     const mine =
       step.name === 'done' && isSame(step, record) && equalBytes(step.digest, record.digest);
-    const included = record.authors.includes(this.#self);
+    const included = record.authors.includes(this.#identity.id);
     this.#effects.push({ type: 'feedback', ...refOf(record), included });
     if (mine) this.#effects.push({ type: 'install', model, round: record.round });
     else if (step.name === 'done') this.#log(`round ${record.round}: the model differs from mine`);
@@ -297,8 +338,12 @@ export class RoundMember {
       this.#effects.push({ type: 'train', ...refOf(step), model });
     }
     if (step.name === 'exchanging') {
-      this.#reportProgress(step, now);
-      if (this.#holds(model) && step.headers.every((header) => this.#holds(header))) {
+      this.#vouch(step, now);
+      if (
+        step.frozen &&
+        this.#holds(model) &&
+        step.headers.every((header) => this.#holds(header))
+      ) {
         this.#step = { ...step, name: 'aggregating' };
         const { manifest, headers } = step;
         this.#effects.push({ type: 'aggregate', manifest, model, headers });
@@ -306,15 +351,53 @@ export class RoundMember {
     }
   }
 
-  #reportProgress(step: Extract<Step, { name: 'exchanging' | 'aggregating' }>, now: number) {
-    if (!this.#progressDue || now - this.#progressAt < progressEveryMs) return;
-    this.#progressDue = false;
-    this.#progressAt = now;
-    const held = step.headers.map((header) => ({
-      header: header.id,
-      bits: this.#held.get(header.id)?.toBytes() ?? new Uint8Array(),
-    }));
-    this.#send({ type: 'progress', ...refOf(step), held });
+  /** Tells which chunks of others passed our checks: nobody vouches for itself. */
+  #vouch({ manifest, headers, ...ref }: Exchange, now: number) {
+    const others = headers.filter(({ author }) => author !== this.#identity.id);
+    const held = others.map(({ id }) => ({ header: id, field: this.#held.get(id) }));
+    const count = held.reduce((sum, { field }) => sum + (field?.count ?? 0), 0);
+    if (count === this.#vouchedFor) return;
+    const isAll = others.every((header) => this.#holds(header));
+    if (!isAll && now - this.#vouchedAt < vouchEveryMs) return;
+    this.#vouchedFor = count;
+    this.#vouchedAt = now;
+    const batches = held.flatMap(({ header, field }) =>
+      field && field.count > 0 ? [{ header, bits: field.toBytes() }] : [],
+    );
+    const signed = this.#state('vouch', manifest, batches);
+    this.#send({ type: 'vouch', ...refOf(ref), signed });
+  }
+
+  /** Tells that a chunk does not hold as its own author sends it: others can be asked for it. */
+  #complain({ header, index, from, reason }: Extract<MemberEvent, { type: 'refused' }>) {
+    const step = this.#step;
+    if (!('manifest' in step)) return;
+    const about = step.headers.find(({ id }) => id === header);
+    const key = chunkKey(header, index);
+    if (about?.author !== from || this.#complained.has(key)) return;
+    this.#complained.add(key);
+    const bits = new Bitfield(about.columns.length);
+    bits.set(index);
+    const signed = this.#state('complaint', step.manifest, [{ header, bits: bits.toBytes() }]);
+    const told = `chunk ${index} of ${shortId(from)}: ${reason}`.slice(0, limits.reasonLength);
+    this.#send({ type: 'complaint', ...refOf(step), signed, reason: told });
+  }
+
+  #state(type: Statement['type'], { opening }: VerifiedManifest, batches: Statement['batches']) {
+    const peer = this.#identity.id;
+    return signStatement({ type, opening, peer, batches }, this.#identity);
+  }
+
+  /** Gives the coordinator a chunk that it asks for: of the manifest, and each once an attempt. */
+  #relay({ header, index, ...ref }: Extract<VerifiedMessage, { type: 'relay' }>) {
+    const step = this.#step;
+    if (!('manifest' in step) || !isSame(step, ref)) return;
+    if (!step.headers.some(({ id }) => id === header)) return;
+    const key = chunkKey(header, index);
+    if (this.#relayed.has(key)) return;
+    this.#relayed.add(key);
+    this.#log(`the coordinator asked for chunk ${index} of ${shortId(header)}`);
+    this.#effects.push({ type: 'relay', ...refOf(ref), header, index });
   }
 
   #reportReadiness() {

@@ -1,5 +1,8 @@
 import type { PeerId } from '../lib/index.ts';
-import type { Member } from '../protocol/index.ts';
+import { limits, type Member } from '../protocol/index.ts';
+
+/** Members whose strikes are known: a few fillings of the task. */
+const rememberedStrikes = 1_000;
 
 interface MemberState {
   online: boolean;
@@ -19,6 +22,8 @@ export class Members {
   readonly #states = new Map<PeerId, MemberState>();
   readonly #graceMs: number;
   #changed = false;
+  /** Kept when a member goes: coming back forgives nothing. */
+  readonly #strikes = new Map<PeerId, number>();
 
   /** @param graceMs how long a lost connection may take to come back */
   constructor(graceMs: number) {
@@ -81,8 +86,26 @@ export class Members {
     return [...this.#states].filter(([, member]) => member.online).map(([peer]) => peer);
   }
 
+  /** Those that want to train, but for who was caught too often. */
   ready(): PeerId[] {
-    return this.online().filter((peer) => this.#states.get(peer)?.ready === true);
+    return this.online().filter(
+      (peer) => this.isReady(peer) && this.strikes(peer) < limits.strikes,
+    );
+  }
+
+  /** What a member sent did not hold. */
+  strike(peer: PeerId) {
+    const strikes = this.strikes(peer) + 1;
+    this.#strikes.delete(peer);
+    const [oldest] = this.#strikes.keys();
+    if (this.#strikes.size >= rememberedStrikes && oldest !== undefined)
+      this.#strikes.delete(oldest);
+    this.#strikes.set(peer, strikes);
+  }
+
+  /** How often a member was caught. */
+  strikes(peer: PeerId): number {
+    return this.#strikes.get(peer) ?? 0;
   }
 
   list(): Member[] {

@@ -9,6 +9,8 @@ import {
 } from '../lib/index.ts';
 import {
   isReduction,
+  verifyFreeze,
+  type Freeze,
   verifyOpen,
   type VerifiedOpen,
   verifyManifest,
@@ -36,7 +38,18 @@ export type VerifiedMessage =
     >
   | { readonly type: 'state'; readonly epoch: number; readonly revoked: readonly HeaderId[] }
   | Replace<Of<'replaced'>, { model: VerifiedHeader }>
-  | Of<'quantise' | 'upload' | 'caught' | 'failed' | 'metrics' | 'finished' | 'members'>;
+  | { readonly type: 'frozen'; readonly freeze: Freeze }
+  | Of<
+      | 'quantise'
+      | 'relay'
+      | 'chunk'
+      | 'upload'
+      | 'caught'
+      | 'failed'
+      | 'metrics'
+      | 'finished'
+      | 'members'
+    >;
 
 /** The messages that a {@link MessageVerifier} takes. */
 export type RoundServerMessage = Of<VerifiedMessage['type']>;
@@ -63,6 +76,8 @@ export class MessageVerifier {
   #clockOffset = 0;
   /** The newest manifest: what the next sum is a sum of. */
   #manifest: Extract<VerifiedMessage, { type: 'manifest' }> | null = null;
+  /** The first freeze that came of the newest attempt that had one: it is final. */
+  #freeze: Freeze | null = null;
 
   constructor(server: StorageServer, expected: Expected) {
     this.#server = server;
@@ -109,6 +124,8 @@ export class MessageVerifier {
         if (manifest.ok) this.#manifest = manifest.value;
         return manifest;
       }
+      case 'frozen':
+        return this.#frozen(message);
       case 'closed':
         return this.#closed(message);
       default:
@@ -127,7 +144,11 @@ export class MessageVerifier {
     const manifest = verifyManifest(message.manifest, this.#expected);
     if (!manifest.ok) return manifest;
     const known = this.#manifest?.manifest;
-    const { round, attempt, revision, opening } = manifest.value;
+    const { round, attempt, revision, opening, digest } = manifest.value;
+    const frozen = this.#freeze;
+    if (frozen && equalBytes(frozen.opening, opening) && !equalBytes(frozen.manifest, digest)) {
+      return err('manifest: another one than was frozen');
+    }
     const open = this.#open;
     if (open?.round === round && open.attempt === attempt && !equalBytes(open.opening, opening)) {
       return err('manifest: of another opening than the one that was sent');
@@ -157,6 +178,26 @@ export class MessageVerifier {
       return err('manifest: headers that it does not name');
     }
     return ok({ type: 'manifest', manifest: manifest.value, headers });
+  }
+
+  /** Whether a freeze is of the manifest that we know; two freezes of one attempt are a lie. */
+  #frozen({ freeze: signed }: Of<'frozen'>): Result<VerifiedMessage> {
+    const freeze = verifyFreeze(signed, this.#expected);
+    if (!freeze.ok) return freeze;
+    const known = this.#freeze;
+    if (known && equalBytes(known.opening, freeze.value.opening)) {
+      if (!equalBytes(known.manifest, freeze.value.manifest)) {
+        return err('freeze: another one was sent for this attempt');
+      }
+    }
+    const manifest = this.#manifest?.manifest;
+    if (!manifest || !equalBytes(manifest.digest, freeze.value.manifest)) {
+      return err('freeze: of another manifest than the one that was sent');
+    }
+    if (!equalBytes(manifest.opening, freeze.value.opening))
+      return err('freeze: of another attempt');
+    this.#freeze = freeze.value;
+    return ok({ type: 'frozen', freeze: freeze.value });
   }
 
   #closed(message: Of<'closed'>): Result<VerifiedMessage> {

@@ -61,6 +61,10 @@ const moments: Record<string, (setting: Setting) => boolean> = {
     network.run(phase('exchanging'), minute),
   'exchanging, when everybody has it': ({ network, tabs }) =>
     network.run(() => tabs.every(({ held }) => held.size === tabs.length + 1), minute),
+};
+
+/** Moments after the freeze. */
+const frozenMoments: Record<string, (setting: Setting) => boolean> = {
   'collecting, before the sum is there': ({ network, phase }) =>
     network.run(phase('collecting'), minute),
   'collecting, while the sum is judged': ({ network }) => {
@@ -113,29 +117,55 @@ describe('an update that is revoked while the round is', () => {
         network.run(() => network.admitted.has(victim.identity.id), minute);
         const { header, payloads } = updateOf(setting, victim);
         network.run(() => false, delay);
-        const wasClosed = closed(1)();
+        const { phase } = network.coordinator.snapshot();
+        const counts = phase !== 'sealing' && phase !== 'exchanging';
         network.revoke(header.id);
         expect(network.run(closed(1), minute)).toBe(true);
-        expectAgreement(setting, wasClosed ? tabs : tabs.filter((tab) => tab !== victim));
+        expectAgreement(setting, counts ? tabs : tabs.filter((tab) => tab !== victim));
         expectRefused(setting, header, payloads);
         expect(network.log.filter((line) => line.includes('failed'))).toEqual([]);
       }),
       { numRuns: 8 },
     );
   });
+});
 
-  test('collecting, of the member that was asked for the sum: another one is asked', () => {
+describe('an update that is revoked after the freeze,', () => {
+  test.each(Object.entries(frozenMoments))(
+    '%s: the round ends with it, and then it is gone',
+    (moment, reach) => {
+      const setting = start(3);
+      const { network, tabs, closed } = setting;
+      expect(reach(setting)).toBe(true);
+      expect(network.coordinator.snapshot().phase).toBe(phaseOf(moment));
+      const { header, payloads } = updateOf(setting, at(tabs, 1));
+      network.revoke(header.id);
+      expect(at(tabs, 0).held.has(header.id)).toBe(true);
+      expect(network.run(closed(1), minute)).toBe(true);
+      expect(at(network.coordinator.snapshot().history, 0)).toMatchObject({
+        attempt: 1,
+        revision: 1,
+      });
+      expectAgreement(setting, tabs);
+      expectRefused(setting, header, payloads);
+    },
+  );
+
+  test('is gone as well when the attempt fails', () => {
     const setting = start(3);
     const { network, tabs, closed, phase } = setting;
+    for (const tab of tabs) tab.uploadMs = 10 * minute;
     network.run(phase('collecting'), minute);
-    const { from } = at(network.collections, 0);
-    const rest = tabs.filter((tab) => tab.identity.id !== from);
-    const header = network.admitted.get(from);
-    assert(header !== undefined, 'it was admitted');
+    const { header, payloads } = updateOf(setting, at(tabs, 1));
     network.revoke(header.id);
-    expect(network.run(closed(1), minute)).toBe(true);
-    expectAgreement(setting, rest);
-    expect(idsOf(rest)).toContain(at(network.collections, network.collections.length - 1).from);
+    expect(network.run(() => network.log.some((line) => line.includes('failed')), 2 * minute)).toBe(
+      true,
+    );
+    network.run(() => false, 15);
+    expectRefused(setting, header, payloads);
+    for (const tab of tabs) tab.uploadMs = 10;
+    expect(network.run(closed(1), 2 * minute)).toBe(true);
+    expectAgreement(setting, tabs);
   });
 });
 
@@ -196,6 +226,7 @@ describe('a model that is replaced', () => {
   const moment: Record<string, (setting: Setting) => boolean> = {
     training: ({ network, phase }) => network.run(phase('training'), minute),
     ...moments,
+    ...frozenMoments,
   };
 
   test.each(Object.entries(moment))('%s: the round starts over from the new one', (name, reach) => {

@@ -101,7 +101,7 @@ export class RoundNetwork {
   /** The page is loaded anew: what was in memory is gone, what was stored is not. */
   reload(member: SimulatedMember): void {
     this.disconnect(member);
-    member.machine = new RoundMember(member.identity.id);
+    member.machine = new RoundMember(member.identity);
     member.server = this.#server();
     member.messages = this.#messages(member.server);
     member.delta = null;
@@ -150,6 +150,10 @@ export class RoundNetwork {
       case 'collect':
         this.collections.push(effect);
         this.#collecting = effect;
+        break;
+      case 'revoke':
+        assert(this.owner.dataOwner.revoke(effect.header).ok, 'what is revoked was not before');
+        this.signState();
         break;
       case 'log':
         this.log.push(effect.text);
@@ -232,6 +236,12 @@ export class RoundNetwork {
       case 'aggregate':
         reply(20, () => this.#aggregate(member, effect));
         break;
+      case 'relay':
+        this.#later(10, () => this.#relay(member, effect));
+        break;
+      case 'take':
+        this.#take(member, effect.header, effect.index, effect.payload);
+        break;
       case 'upload':
         this.#later(member.uploadMs, () => this.#upload(member, effect.manifest));
         break;
@@ -268,6 +278,7 @@ export class RoundNetwork {
         ? { ...message, digest: new Uint8Array(32) }
         : message,
     );
+    if (sent === null) return;
     if (sent.type === 'hello' || sent.type === 'signal' || sent.type === 'answer') return;
     if (sent.type === 'sum' || sent.type === 'sum-header') return;
     this.#later(10, () => this.coordinate({ type: 'message', peer: id, message: sent }));
@@ -281,20 +292,58 @@ export class RoundNetwork {
     reply(1, () => ({ type: 'held', header: id, bits: bits() }));
     if (has || member.unreachable.has(author)) return;
     const machine = member.machine;
+    /** Who sent chunks that do not hold. */
+    const avoided = new Set<PeerId>();
     const retry = () => {
       if (member.machine !== machine || !machine.snapshot().held.has(id)) return;
-      const others = [...this.members.values()].filter((each) => each.online);
-      const held = others.find((each) => each.held.has(id))?.held.get(id);
+      if (member.held.has(id)) return;
+      const holders = [...this.members.values()].filter((each) => each.online && each.held.has(id));
+      const holder = holders.find(({ identity }) => !avoided.has(identity.id));
+      const held = holder?.serve(holder.held.get(id) ?? [], member.identity.id);
       const payloads = held ?? this.owner.payloads.get(id);
       if (payloads === undefined) {
         this.#later(300, retry);
         return;
       }
-      const refused = this.accept(member, header, payloads).find((each) => !each.ok);
-      if (refused?.ok === false) member.refused.push(`chunk: ${refused.error}`);
-      else this.member(member, { type: 'held', header: id, bits: Bitfield.full(chunks) });
+      for (const [index, verdict] of this.accept(member, header, payloads).entries()) {
+        if (verdict.ok || !holder) continue;
+        const from = holder.identity.id;
+        avoided.add(from);
+        member.refused.push(`chunk: ${verdict.error}`);
+        this.member(member, { type: 'refused', header: id, index, from, reason: verdict.error });
+      }
+      if (member.held.has(id)) {
+        this.member(member, { type: 'held', header: id, bits: Bitfield.full(chunks) });
+      } else this.#later(300, retry);
     };
     this.#later(100, retry);
+  }
+
+  /** Gives the coordinator a chunk that it asks for. */
+  #relay(
+    member: SimulatedMember,
+    { round, attempt, header, index }: Extract<MemberEffect, { type: 'relay' }>,
+  ) {
+    const held = member.held.get(header);
+    const payload = (held && member.serve(held, null)[index]) ?? null;
+    this.#send(member, { type: 'relayed', round, attempt, header, index, payload });
+  }
+
+  /** A chunk that came through the coordinator. */
+  #take(member: SimulatedMember, id: HeaderId, index: number, payload: Uint8Array) {
+    const header = [...this.admitted.values()].find((each) => each.id === id);
+    if (!header || member.held.has(id)) return;
+    const verdict = member.server.verifier.verifyChunk(header, index, payload);
+    assert(verdict.ok, 'what the coordinator passes on holds');
+    const partial = member.partial.get(id) ?? new Map<number, Uint8Array>();
+    member.partial.set(id, partial.set(index, payload));
+    if (partial.size === header.columns.length) {
+      member.held.set(
+        id,
+        header.columns.map((_, i) => partial.get(i) ?? new Uint8Array()),
+      );
+    }
+    this.member(member, { type: 'stored', header: id, index });
   }
 
   /** Verifies chunks as a tab does, and keeps them if all hold. */
@@ -377,14 +426,13 @@ export class RoundNetwork {
   #judge(asked: Collect, sealed: Sealed, delivery: CollectedSum): void {
     // Meanwhile something may have been revoked, and the manifest issued anew.
     if (!this.coordinator.isCollecting(delivery)) return;
-    const result = this.owner.close(asked, sealed);
-    this.coordinate({ type: 'collected', ...delivery, result });
+    const outcome = this.owner.close(asked, sealed);
+    this.coordinate({ type: 'collected', ...delivery, outcome });
   }
 
   /** Revokes a batch, as the admin API does. */
   revoke(header: HeaderId): void {
-    assert(this.owner.dataOwner.revoke(header).ok, 'what is revoked was not before');
-    this.signState();
+    this.coordinate({ type: 'revoke', header });
   }
 
   /** Signs the state anew and tells everybody. */

@@ -17,6 +17,8 @@ export interface SimulatedMember {
   online: boolean;
   /** Payloads of complete batches. */
   readonly held: Map<HeaderId, readonly Uint8Array[]>;
+  /** Chunks of batches that are not complete. */
+  readonly partial: Map<HeaderId, Map<number, Uint8Array>>;
   readonly digests: Map<number, string>;
   readonly log: string[];
   /** Messages and chunks that it refused, and why. */
@@ -34,8 +36,10 @@ export interface SimulatedMember {
   liesAboutDigest: boolean;
   /** What it delivers when it is asked for its sum. */
   makeSum: SumMaker;
-  /** What the liar makes of a message before it goes out. */
-  tamper: (message: ClientMessage) => ClientMessage;
+  /** What it makes of chunks before it serves them, to another member or to the coordinator. */
+  serve: (payloads: readonly Uint8Array[], to: PeerId | null) => readonly Uint8Array[];
+  /** What the liar makes of a message before it goes out; null: nothing. */
+  tamper: (message: ClientMessage) => ClientMessage | null;
 }
 
 export function simulateMember(
@@ -49,11 +53,12 @@ export function simulateMember(
   return {
     identity,
     random,
-    machine: new RoundMember(identity.id),
+    machine: new RoundMember(identity),
     server,
     messages,
     online: false,
     held: new Map(),
+    partial: new Map(),
     digests: new Map(),
     log: [],
     refused: [],
@@ -66,6 +71,7 @@ export function simulateMember(
     unreachable: new Set(),
     liesAboutDigest: false,
     makeSum: honestly,
+    serve: (payloads) => payloads,
     tamper: (message) => message,
   };
 }

@@ -1,14 +1,18 @@
 import { identityOf, sha256, type Identity } from '../crypto/index.ts';
 import { applySum, modelDigest, parameterCount, tensorsOf, totalOf } from '../learning/index.ts';
-import { assert, at, bytesToHex, bytesToUint16, err, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
+import { assert, at, bytesToUint16, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Result, TaskId } from '../lib/index.ts';
 import { taskIdOf, type TaskDescription } from '../protocol/index.ts';
-import type { CoordinatorEffect } from '../rounds/index.ts';
+import type { CoordinatorEffect, CoordinatorEvent } from '../rounds/index.ts';
 import { admitHeader, DataOwner, headerId, verifyChunk } from '../vds/index.ts';
 import type { SignedHeader, SumOrder, VerifiedHeader } from '../vds/index.ts';
 import { describeTask, type RoundSettings } from './round-task.ts';
 import { crs, nameOf, seal, type Sealed } from './sealing.ts';
 import { lanesOf } from './sums.ts';
+
+type Outcome = Extract<CoordinatorEvent, { type: 'collected' }>['outcome'];
+
+const refused = (reason: string): Outcome => ({ type: 'refused', reason });
 
 /** What was admitted, by all that it depends on: simulations that start alike admit the same. */
 const admissions = new Map<string, VerifiedHeader>();
@@ -71,22 +75,24 @@ export class SimulatedOwner {
   close(
     asked: Extract<CoordinatorEffect, { type: 'collect' }>,
     { signed, payloads }: Sealed,
-  ): Result<{ readonly model: SignedHeader; readonly sum: SignedHeader }> {
-    const { round, scales, digest, order } = asked;
+  ): Outcome {
+    const { round, scales, order, record } = asked;
     const sum = this.#admitSum(signed, order);
-    if (!sum.ok) return sum;
-    if (payloads.length !== sum.value.columns.length) return err('sum: not all of its chunks');
+    if (!sum.ok) return refused(sum.error);
+    if (payloads.length !== sum.value.columns.length) return refused('sum: not all of its chunks');
     for (const [index, payload] of payloads.entries()) {
       const verified = verifyChunk(sum.value, index, payload);
-      if (!verified.ok) return err(`sum chunk ${index}: ${verified.error}`);
+      if (!verified.ok) return refused(`sum chunk ${index}: ${verified.error}`);
     }
     const base = at(this.models, round - 1);
     const total = totalOf(order.summands.map(({ weight }) => weight));
     const next = applySum(base, bytesToUint16(lanesOf(payloads)), total, scales, this.tensors);
-    if (bytesToHex(modelDigest(next)) !== digest) return err('another model');
+    if (!next.every(Number.isFinite)) return { type: 'failed', reason: 'the model is not finite' };
     this.models[round] = next;
     const { opening } = sum.value;
-    return ok({ model: this.sign(round, next, { opening }), sum: sum.value.signed });
+    const model = this.sign(round, next, { opening });
+    const digest = modelDigest(next);
+    return { type: 'closed', record: { ...record, digest }, model, sum: sum.value.signed };
   }
 
   #admitSum(signed: SignedHeader, order: SumOrder): Result<VerifiedHeader> {

@@ -1,46 +1,61 @@
-import { hexToBytes, type HeaderId, type PeerId } from '../../lib/index.ts';
-import { manifestDigest, type RoundRecord } from '../../protocol/index.ts';
+import { equalBytes, type HeaderId, type PeerId } from '../../lib/index.ts';
+import { manifestDigest, signFreeze, type Signed } from '../../protocol/index.ts';
+import type { SumOrder } from '../../vds/index.ts';
 import type { CoordinatorContext } from '../coordinator-context.ts';
-import type { Collected, CollectedSum } from '../coordinator-state.ts';
+import type { Collected, CollectedSum, UnfinishedRecord } from '../coordinator-state.ts';
 import { manifestMessage, type IssuedManifest } from '../manifest-maker.ts';
 import { patience } from '../patience.ts';
 import { summandsOf } from '../verify-message.ts';
-import { goOnWithout } from './going-on.ts';
-import type { Next, Phase } from './phase.ts';
+import type { Vouches } from '../vouches.ts';
+import type { Next, Phase, PhaseMessage } from './phase.ts';
 
-/** One member after the other is asked for the sum, until one is proved. */
+/**
+ * The manifest is frozen (VDS.md, “Sums” 4–5): one member after the other is asked for the sum,
+ * until one opens. That one is the model, whatever anybody reports.
+ */
 export class Collecting implements Phase {
   readonly name = 'collecting';
   readonly #context: CoordinatorContext;
   readonly #issued: IssuedManifest;
-  readonly #digest: string;
-  readonly #record: RoundRecord;
-  /** Members that agree on the digest and have not been asked yet. */
-  #candidates: readonly PeerId[];
+  readonly #vouches: Vouches;
+  readonly #freeze: Signed;
+  readonly #order: SumOrder;
+  readonly #record: UnfinishedRecord;
+  readonly #asked = new Set<PeerId>();
+  /** SHA-256 of the model that each member arrived at. */
+  readonly #reports = new Map<PeerId, Uint8Array>();
   #from: PeerId | null = null;
   /** All of the sum has come, and is being judged: nothing else is waited for. */
   #delivered = false;
-  #deadline = 0;
+  #deadline: number;
 
-  constructor(
-    context: CoordinatorContext,
-    issued: IssuedManifest,
-    digest: string,
-    candidates: readonly PeerId[],
-    now: number,
-  ) {
+  constructor(context: CoordinatorContext, issued: IssuedManifest, vouches: Vouches, now: number) {
     this.#context = context;
     this.#issued = issued;
-    this.#candidates = candidates;
-    this.#digest = digest;
-    const { attempt, manifest } = issued;
+    this.#vouches = vouches;
+    this.#deadline = now + patience.collectMs;
+    const { attempt, manifest, signed } = issued;
+    const { round, revision } = manifest;
+    const digest = manifestDigest(signed);
+    this.#freeze = signFreeze(
+      {
+        ...{ type: 'freeze', task: context.task, round, attempt: attempt.attempt, revision },
+        opening: attempt.opening,
+        manifest: digest,
+      },
+      context.owner,
+    );
+    this.#order = {
+      manifest: digest,
+      summands: summandsOf(manifest, [...issued.headers.values()]),
+    };
     this.#record = {
-      ...{ round: attempt.round, attempt: attempt.attempt, revision: manifest.revision },
+      ...{ round, attempt: attempt.attempt, revision },
       authors: manifest.entries.map((entry) => entry.author),
       ms: Math.round(now - attempt.openedAt),
-      digest: hexToBytes(digest),
       metrics: null,
     };
+    for (const author of issued.headers.keys()) this.#tellFrozen(author);
   }
 
   get attempt() {
@@ -49,6 +64,11 @@ export class Collecting implements Phase {
 
   get deadline(): number | null {
     return this.#delivered ? null : this.#deadline;
+  }
+
+  /** Whether an update is among those that are added up. */
+  lists(header: HeaderId): boolean {
+    return [...this.#issued.headers.values()].some(({ id }) => id === header);
   }
 
   /** Whether this sum is what the round waits for. */
@@ -62,49 +82,98 @@ export class Collecting implements Phase {
   }
 
   /** Takes what became of the sum. */
-  collected({ from, result }: Collected): Next | null {
-    if (result.ok) return { to: 'closed', record: this.#record, ...result.value };
-    this.#context.caught(from, 'sum', result.error);
-    this.#from = null;
-    return null;
+  collected({ from, outcome }: Collected, now: number): Next | null {
+    switch (outcome.type) {
+      case 'closed': {
+        const { digest } = outcome.record;
+        for (const [peer, report] of this.#reports) {
+          if (!equalBytes(report, digest)) this.#context.caughtOtherModel(peer, report);
+        }
+        return { to: 'closed', ...outcome };
+      }
+      case 'refused':
+        this.#context.caught(from, 'sum', outcome.reason);
+        this.#askAnother(now);
+        return null;
+      case 'failed':
+        return { to: 'failed', reason: outcome.reason };
+    }
   }
 
-  hear() {
-    // The sum itself is the shell's business.
+  hear(peer: PeerId, message: PhaseMessage) {
+    if (!this.#issued.headers.has(peer)) return;
+    if (message.type === 'done' && message.revision === this.#issued.manifest.revision) {
+      this.#reports.set(peer, message.digest);
+    }
+    if (message.type === 'vouch' || message.type === 'complaint') {
+      const taken = this.#vouches.take(peer, message.type, message.signed);
+      if (!taken.ok) this.#context.caught(peer, 'vouch', taken.error);
+    }
   }
 
   step(now: number): Next | null {
     const { members } = this.#context;
     if (this.#from !== null) {
       if (this.#delivered) return null;
-      if (members.mayStillCome(this.#from, now) && now < this.#deadline) return null;
+      const isOver = now >= this.#deadline;
+      if (members.mayStillCome(this.#from, now) && !isOver) return null;
+      if (isOver && members.isOnline(this.#from)) {
+        this.#context.caught(this.#from, 'sum', 'it was not delivered in time');
+      }
+      this.#askAnother(now);
     }
-    const [from, ...others] = this.#candidates.filter((peer) => members.isOnline(peer));
-    if (from === undefined) return { to: 'failed', reason: 'nobody could deliver the sum' };
-    this.#from = from;
-    this.#candidates = others;
-    this.#delivered = false;
-    this.#deadline = now + patience.collectMs;
-    const { manifest, signed, scales, headers } = this.#issued;
-    const { round, attempt, revision } = manifest;
-    const order = {
-      manifest: manifestDigest(signed),
-      summands: summandsOf(manifest, [...headers.values()]),
-    };
-    const record = this.#record;
-    const digest = this.#digest;
-    this.#context.effect({ type: 'collect', from, round, attempt, revision, scales, order, digest, record }); // prettier-ignore
-    this.#context.send(from, { type: 'upload', round, attempt, revision });
-    return null;
+    const [from] = this.#candidates();
+    if (from !== undefined) {
+      this.#ask(from, now);
+      return null;
+    }
+    // Who has not all chunks yet may come to have them.
+    const mayCome = [...this.#issued.headers.keys()].some(
+      (peer) => !this.#asked.has(peer) && members.mayStillCome(peer, now),
+    );
+    if (mayCome && now < this.#deadline) return null;
+    return { to: 'failed', reason: 'nobody could deliver the sum' };
   }
 
   catchUp(peer: PeerId) {
-    if (this.#issued.headers.has(peer)) this.#context.send(peer, manifestMessage(this.#issued));
+    if (!this.#issued.headers.has(peer)) return;
+    this.#context.send(peer, manifestMessage(this.#issued));
+    this.#tellFrozen(peer);
   }
 
   revoked(revoked: readonly HeaderId[]): Next | null {
-    const authors = [...this.#issued.headers].filter(([, { id }]) => revoked.includes(id));
-    if (authors.length === 0) return null;
-    return goOnWithout(this.#context, this.#issued, authors.map(([author]) => author)); // prettier-ignore
+    return revoked.some((header) => this.lists(header))
+      ? { to: 'failed', reason: 'an update was revoked' }
+      : null;
+  }
+
+  /** Members that have every chunk and were not asked: those never struck first. */
+  #candidates(): PeerId[] {
+    const { members } = this.#context;
+    const headers = [...this.#issued.headers.values()];
+    return [...this.#issued.headers.keys()]
+      .filter((peer) => members.isOnline(peer) && !this.#asked.has(peer))
+      .filter((peer) => headers.every((header) => this.#vouches.hasAll(peer, header)))
+      .sort((a, b) => members.strikes(a) - members.strikes(b));
+  }
+
+  #ask(from: PeerId, now: number) {
+    this.#from = from;
+    this.#asked.add(from);
+    this.#deadline = now + patience.collectMs;
+    const { round, attempt, revision } = this.#issued.manifest;
+    const about = { from, round, attempt, revision, scales: this.#issued.scales };
+    this.#context.effect({ type: 'collect', ...about, order: this.#order, record: this.#record });
+    this.#context.send(from, { type: 'upload', round, attempt, revision });
+  }
+
+  #askAnother(now: number) {
+    this.#from = null;
+    this.#delivered = false;
+    this.#deadline = now + patience.collectMs;
+  }
+
+  #tellFrozen(peer: PeerId) {
+    this.#context.send(peer, { type: 'frozen', freeze: this.#freeze });
   }
 }

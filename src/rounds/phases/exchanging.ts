@@ -1,25 +1,47 @@
-import { Bitfield, bytesToHex, shortId, type HeaderId, type PeerId } from '../../lib/index.ts';
-import { lostAuthors, reportedHoldings, unreachedAuthors, wantedBatches } from '../availability.ts';
+import { shortId, type HeaderId, type PeerId } from '../../lib/index.ts';
+import type { VerifiedHeader } from '../../vds/index.ts';
 import type { SealedRound } from '../attempt.ts';
 import type { CoordinatorContext } from '../coordinator-context.ts';
-import { issueManifest, manifestMessage, type IssuedManifest } from '../manifest-maker.ts';
-import { settle } from '../settlement.ts';
-import { goOnWithout } from './going-on.ts';
+import type { Relayed } from '../coordinator-state.ts';
+import {
+  isTooFew,
+  issueManifest,
+  manifestMessage,
+  type IssuedManifest,
+} from '../manifest-maker.ts';
+import { Relays } from '../relays.ts';
+import { Vouches } from '../vouches.ts';
 import type { Next, Phase, PhaseMessage } from './phase.ts';
 
-/** The members of the manifest exchange its chunks and add them up. */
+/**
+ * The members of the manifest exchange its chunks and vouch for them (VDS.md, “Sums” 1–3), until
+ * every chunk of every author that stays was found to hold by somebody else.
+ */
 export class Exchanging implements Phase {
   readonly name = 'exchanging';
   readonly #context: CoordinatorContext;
-  #issued: IssuedManifest;
-  #deadline = 0;
-  /** hex digest that each member arrived at */
-  #done = new Map<PeerId, string>();
-  readonly #held = new Map<PeerId, Map<HeaderId, Bitfield>>();
+  readonly #issued: IssuedManifest;
+  readonly #vouches: Vouches;
+  readonly #relays: Relays;
+  /** ms; from then on who said nothing is not waited for, and what nobody vouched for is relayed. */
+  readonly #firstDeadline: number;
+  /** ms; then what is not settled is dropped. */
+  readonly #lastDeadline: number;
+  #isPastFirst = false;
+  /** Checkers that are not waited for in this attempt. */
+  readonly #off = new Set<PeerId>();
+  /** Authors whose update the Data Owner revoked. */
+  readonly #revoked = new Set<PeerId>();
 
-  constructor(context: CoordinatorContext, sealed: SealedRound, revision: number, now: number) {
+  constructor(context: CoordinatorContext, sealed: SealedRound, now: number) {
     this.#context = context;
-    this.#issued = this.#issue(sealed, revision, now);
+    this.#issued = issueManifest(context, sealed, 1);
+    this.#vouches = new Vouches(sealed.attempt.opening, sealed.headers.values());
+    this.#relays = new Relays(context, sealed.attempt);
+    const { exchangeMs } = context.description.deadlines;
+    this.#firstDeadline = now + exchangeMs / 2;
+    this.#lastDeadline = now + exchangeMs;
+    for (const author of sealed.headers.keys()) this.catchUp(author);
   }
 
   get attempt() {
@@ -27,82 +49,140 @@ export class Exchanging implements Phase {
   }
 
   get deadline(): number {
-    return this.#deadline;
+    const next = this.#isPastFirst ? this.#lastDeadline : this.#firstDeadline;
+    return Math.min(next, this.#relays.deadline ?? Infinity);
   }
 
-  hear(peer: PeerId, message: PhaseMessage) {
-    const { headers, manifest } = this.#issued;
-    if (!headers.has(peer)) return;
-    if (message.type === 'progress') {
-      const held = new Map<HeaderId, Bitfield>();
-      for (const header of headers.values()) {
-        const bits = message.held.find((each) => each.header === header.id)?.bits;
-        const field = bits && Bitfield.fromBytes(bits, header.columns.length);
-        if (field) held.set(header.id, field);
-      }
-      this.#held.set(peer, held);
+  hear(peer: PeerId, message: PhaseMessage, now: number) {
+    if (!this.#issued.headers.has(peer)) return;
+    if (message.type === 'vouch' || message.type === 'complaint') {
+      const taken = this.#vouches.take(peer, message.type, message.signed);
+      if (!taken.ok) this.#context.caught(peer, 'vouch', taken.error);
+      else if (message.type === 'complaint') this.#context.warn(`${shortId(peer)} complains: ${message.reason}`); // prettier-ignore
     }
-    if (message.type === 'done' && message.revision === manifest.revision) {
-      this.#done.set(peer, bytesToHex(message.digest));
-    }
+    if (message.type === 'relayed') this.#relayed(peer, message, now);
   }
 
   step(now: number): Next | null {
-    const { members, quorum } = this.#context;
-    const issued = this.#issued;
-    const { headers, manifest } = issued;
-    const [done, held] = [this.#done, this.#held];
-    const wanted = wantedBatches(headers);
-    const holdings = reportedHoldings({ headers, held, done });
-    const lost = lostAuthors(wanted, holdings, (peer) => members.isPresent(peer, now));
-    const awaited = [...headers.keys()].some((p) => !done.has(p) && members.mayStillCome(p, now));
-    if (awaited && now < this.#deadline) {
-      return lost.length === 0 || done.size > 0 ? null : this.#goOnWithout(lost, now);
+    this.#relays.expire(now);
+    if (!this.#isPastFirst && now >= this.#firstDeadline) {
+      this.#isPastFirst = true;
+      for (const peer of this.#checkers(now))
+        if (!this.#vouches.hasSpoken(peer)) this.#off.add(peer);
     }
-    if (done.size >= quorum) {
-      const settlement = settle(done, quorum);
-      if (settlement === null) {
-        return { to: 'failed', reason: 'the members arrived at different models' };
-      }
-      const { digest, agreeing, dissenting } = settlement;
-      for (const peer of dissenting) {
-        this.#context.warn(`${shortId(peer)}: arrived at another model than the majority`);
-      }
-      return { to: 'collecting', issued, digest, candidates: agreeing };
+    const checkers = this.#checkers(now);
+    const isPresent = (peer: PeerId) => this.#context.members.isPresent(peer, now);
+    const headers = [...this.#issued.headers.values()];
+    const isHopeless = (header: VerifiedHeader) =>
+      this.#revoked.has(header.author) ||
+      this.#relays.hasFailed(header.id) ||
+      !this.#vouches.canBeHad(header, isPresent);
+    const hopeless = headers.filter(isHopeless);
+    const open = headers.filter(
+      (header) => !hopeless.includes(header) && !this.#vouches.isSettled(header, checkers),
+    );
+    if (open.length === 0) return this.#freeze(hopeless);
+    if (now < this.#lastDeadline) {
+      this.#relay(open, checkers, now);
+      return null;
     }
-    const present = [...headers.keys()].filter((peer) => members.isPresent(peer, now));
-    const dropped = [...new Set([...lost, ...unreachedAuthors(wanted, holdings, present)])];
-    if (manifest.revision >= 10 || dropped.length === 0) {
-      return { to: 'failed', reason: 'too few members completed the exchange' };
-    }
-    return this.#goOnWithout(dropped, now);
+    this.#nameRefusers(open);
+    const unsettled = open.filter((header) => this.#vouches.unvouched(header).length > 0);
+    return this.#freeze([...hopeless, ...unsettled]);
   }
 
   catchUp(peer: PeerId) {
     if (!this.#issued.headers.has(peer)) return;
-    this.#held.delete(peer);
-    this.#done.delete(peer);
-    this.#context.send(peer, manifestMessage(this.#issued));
+    // A manifest with a revoked header is refused by who knows of it: the next one will do.
+    if (this.#revoked.size > 0) this.#off.add(peer);
+    else this.#context.send(peer, manifestMessage(this.#issued));
   }
 
-  revoked(revoked: readonly HeaderId[], now: number): Next | null {
-    const authors = [...this.#issued.headers].filter(([, { id }]) => revoked.includes(id));
-    return authors.length === 0 ? null : this.#goOnWithout(authors.map(([author]) => author), now); // prettier-ignore
+  revoked(revoked: readonly HeaderId[]): Next | null {
+    const { headers, weights } = this.#issued;
+    for (const [author, { id }] of headers) if (revoked.includes(id)) this.#revoked.add(author);
+    const rest = new Map([...headers].filter(([author]) => !this.#revoked.has(author)));
+    return isTooFew(this.#context, weights, rest)
+      ? { to: 'failed', reason: 'too few updates can be had' }
+      : null;
   }
 
-  #goOnWithout(dropped: readonly PeerId[], now: number): Next | null {
-    const next = goOnWithout(this.#context, this.#issued, dropped);
-    if (next.to !== 'exchanging') return next;
-    this.#done = new Map();
-    this.#issued = this.#issue(next.round, next.revision, now);
-    return null;
+  /** Those that are waited for. */
+  #checkers(now: number): PeerId[] {
+    const { members } = this.#context;
+    return [...this.#issued.headers.keys()].filter(
+      (peer) => !this.#off.has(peer) && members.mayStillCome(peer, now),
+    );
   }
 
-  #issue(sealed: SealedRound, revision: number, now: number): IssuedManifest {
-    const issued = issueManifest(this.#context, sealed, revision);
-    this.#deadline = now + issued.manifest.exchangeMs;
-    const message = manifestMessage(issued);
-    for (const author of sealed.headers.keys()) this.#context.send(author, message);
-    return issued;
+  /** Lets chunks that somebody complained of, or that nobody vouched for in time, come through here. */
+  #relay(open: readonly VerifiedHeader[], checkers: readonly PeerId[], now: number) {
+    const vouches = this.#vouches;
+    for (const header of open) {
+      const { id, author, columns } = header;
+      const isAlone = checkers.every((peer) => peer === author);
+      for (const index of columns.keys()) {
+        if (this.#relays.isFull) return;
+        const vouchers = vouches.vouchers(id, index);
+        const isOverdue = vouchers.length === 0 && (this.#isPastFirst || isAlone);
+        if (vouches.wasRelayed(id, index)) continue;
+        if (!isOverdue && vouches.complainers(id, index).length === 0) continue;
+        this.#relays.ask(header, index, [author, ...vouchers], now);
+      }
+    }
+  }
+
+  /** A chunk that holds counts as vouched for, and goes to those that lack it. */
+  #relayed(from: PeerId, message: Relayed, now: number) {
+    const taken = this.#relays.take(from, message, now);
+    if (taken === null) return;
+    if (!taken.ok) {
+      this.#context.caught(from, 'chunk', taken.error);
+      return;
+    }
+    const { header, index } = taken.value;
+    const { payload, round, attempt } = message;
+    this.#vouches.takeRelayed(header, index);
+    if (payload === null) return;
+    for (const peer of this.#issued.headers.keys()) {
+      if (peer === header.author || this.#vouches.vouches(peer, header.id, index)) continue;
+      this.#context.send(peer, {
+        type: 'chunk',
+        round,
+        attempt,
+        header: header.id,
+        index,
+        payload,
+      });
+    }
+  }
+
+  /** Who complained of a chunk that holds, and got it, and refuses it still, is named. */
+  #nameRefusers(open: readonly VerifiedHeader[]) {
+    const refusers = open.flatMap(({ id, columns }) =>
+      [...columns.keys()]
+        .filter((index) => this.#vouches.wasRelayed(id, index))
+        .flatMap((index) => this.#vouches.complainers(id, index)),
+    );
+    for (const peer of new Set(refusers)) {
+      if (this.#context.members.isOnline(peer)) this.#context.caught(peer, 'vouch', 'refuses a chunk that holds'); // prettier-ignore
+    }
+  }
+
+  /** The manifest without `dropped` is final. */
+  #freeze(dropped: readonly VerifiedHeader[]): Next {
+    const context = this.#context;
+    const vouches = this.#vouches;
+    if (dropped.length === 0) return { to: 'collecting', issued: this.#issued, vouches };
+    const authors = dropped.map(({ author }) => author);
+    const headers = new Map([...this.#issued.headers].filter(([a]) => !authors.includes(a)));
+    if (isTooFew(context, this.#issued.weights, headers)) {
+      return { to: 'failed', reason: 'too few updates can be had' };
+    }
+    const { round } = this.attempt;
+    context.warn(`round ${round} goes on without ${authors.map(shortId).join(', ')}`);
+    const issued = issueManifest(context, { ...this.#issued, headers }, 2);
+    for (const author of headers.keys()) context.send(author, manifestMessage(issued));
+    return { to: 'collecting', issued, vouches };
   }
 }

@@ -4,6 +4,7 @@ import type { SignedHeader } from '../../vds/index.ts';
 import type { Attempt, SealedRound } from '../attempt.ts';
 import type { RoundMessage, Trained } from '../coordinator-state.ts';
 import type { IssuedManifest } from '../manifest-maker.ts';
+import type { Vouches } from '../vouches.ts';
 
 /** What a phase hears: the messages that are about the open round. */
 export type PhaseMessage = Exclude<RoundMessage, { type: 'ready' | 'rest' | 'bye' | 'metrics' }>;
@@ -16,13 +17,12 @@ export type Next =
       readonly attempt: Attempt;
       readonly trained: ReadonlyMap<PeerId, Trained>;
     }
-  | { readonly to: 'exchanging'; readonly round: SealedRound; readonly revision: number }
+  | { readonly to: 'exchanging'; readonly round: SealedRound }
   | {
       readonly to: 'collecting';
+      /** What is final. */
       readonly issued: IssuedManifest;
-      /** hex digest of the new model */
-      readonly digest: string;
-      readonly candidates: readonly PeerId[];
+      readonly vouches: Vouches;
     }
   | {
       readonly to: 'closed';

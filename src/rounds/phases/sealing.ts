@@ -68,7 +68,7 @@ export class Sealing implements Phase {
     }
     const { attempt } = this;
     const round = { attempt, trained: this.#trained, scales: this.#scales, weights, headers };
-    return { to: 'exchanging', round, revision: 1 };
+    return { to: 'exchanging', round };
   }
 
   catchUp(peer: PeerId, now: number) {
