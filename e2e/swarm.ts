@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { readConfig } from '../signaling/config.ts';
-import { digitsTask, type TaskSettings } from '../signaling/default-task.ts';
+import { makeCrs, openCrs } from '../signaling/crs.ts';
+import { digitsTask, scalarsFor, type TaskSettings } from '../signaling/default-task.ts';
+import { startOwner } from '../signaling/owner-thread.ts';
 import { startCoordinator, type Coordinator } from '../signaling/server.ts';
 import { Store } from '../signaling/store/store.ts';
 
@@ -24,9 +26,7 @@ export interface TestCoordinator extends Coordinator {
 export type Lie = 'gamma' | 'header' | 'sum';
 
 interface WorkerFixtures {
-  /** Where all coordinators of a run keep their CRS: making one takes seconds. */
-  readonly crsFolder: string;
-  /** An empty database that is copied for each coordinator: making one takes five seconds. */
+  /** A database without a task, copied for each coordinator: making one with a CRS takes ten seconds. */
   readonly emptyDatabase: string;
   /** The script of a training worker that tells a lie, bundled. */
   readonly lyingWorker: (lie: Lie) => Promise<string>;
@@ -43,19 +43,16 @@ interface Fixtures {
 
 /** Tests of real tabs on a real coordinator. A page error fails the test. */
 export const test = base.extend<Fixtures, WorkerFixtures>({
-  crsFolder: [
-    async ({}, use) => {
-      const folder = await mkdtemp(join(tmpdir(), 'murmuration-crs-'));
-      await use(folder);
-      await rm(folder, { recursive: true, force: true });
-    },
-    { scope: 'worker' },
-  ],
-
   emptyDatabase: [
     async ({}, use) => {
       const folder = await mkdtemp(join(tmpdir(), 'murmuration-db-'));
       const store = await Store.open(join(folder, 'db'));
+      const thread = startOwner((thrown) => {
+        throw thrown;
+      });
+      const scalars = scalarsFor(digitsTask(readConfig({})));
+      await openCrs(store, scalars, () => makeCrs(scalars, thread, () => undefined));
+      await thread.close();
       await store.close();
       await use(join(folder, 'db'));
       await rm(folder, { recursive: true, force: true });
@@ -86,7 +83,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     });
   },
 
-  coordinate: async ({ crsFolder, emptyDatabase }, use) => {
+  coordinate: async ({ emptyDatabase }, use) => {
     const running = new Set<Coordinator>();
     const folders: string[] = [];
     await use(async ({ minimum = 2, ...settings } = {}) => {
@@ -105,7 +102,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const start = async (port: number) => {
         const coordinator = await startCoordinator(
           { ...config, port, dataFolder },
-          { folder: 'dist', task, crsFolder },
+          { folder: 'dist', task },
         );
         running.add(coordinator);
         return coordinator;

@@ -2,6 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { identityOf } from '../src/crypto/index.ts';
 import {
   at,
+  equalBytes,
   err,
   ok,
   type HeaderId,
@@ -11,7 +12,7 @@ import {
   type TaskId,
 } from '../src/lib/index.ts';
 import type { Answer, Question } from '../src/protocol/index.ts';
-import { CommitmentKey, Crs, DataOwner, Verifier, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { CommitmentKey, Crs, DataOwner, Verifier, type GlobalKey, type OnProgress, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
 
 /** The cryptography of one task's Data Owner; see {@link OwnerService}. */
 export interface OwnerOptions {
@@ -56,11 +57,20 @@ export class OwnerService {
   #owner: DataOwner | null = null;
   #verifier: Verifier | null = null;
   #key: Promise<CommitmentKey> | null = null;
+  /** Digest of the CRS that the key is of. */
+  #prepared: Uint8Array | null = null;
   readonly #random = secureRandom();
 
   /** Makes a CRS and forgets its trapdoor; the file. */
-  async generateCrs(scalars: ScalarCount): Promise<Uint8Array<ArrayBuffer>> {
-    return (await Crs.generate(scalars, this.#random)).file;
+  async generateCrs(
+    scalars: ScalarCount,
+    onProgress: OnProgress,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    // Not awaited: who listens may be busy, with its database for one.
+    const tell = (share: number) => void onProgress(share);
+    const crs = await Crs.generate(scalars, this.#random, tell);
+    this.#prepare(crs);
+    return crs.file;
   }
 
   open({ task, crs: file, crsDigest, secret, revoked }: OwnerOptions): void {
@@ -70,7 +80,15 @@ export class OwnerService {
     const identity = identityOf(secret);
     this.#owner = new DataOwner({ task, crs: crs.value, identity, random, revoked });
     this.#verifier = new Verifier({ crs: crs.value, task, ownerKey: identity.id, random });
-    this.#key = CommitmentKey.build(crs.value);
+    this.#prepare(crs.value);
+  }
+
+  /** Builds the table for commitments, once for a CRS: two seconds that nobody waits for yet. */
+  #prepare(crs: Crs): void {
+    if (this.#prepared && equalBytes(this.#prepared, crs.digest)) return;
+    this.#prepared = crs.digest;
+    this.#key = CommitmentKey.build(crs);
+    this.#key.catch(() => undefined); // who needs it is told
   }
 
   globalKey(): GlobalKey {

@@ -25,8 +25,7 @@ function configWith(dataFolder: string, more: Partial<Config> = {}): Config {
   return { ...config, dataFolder: join(folder, dataFolder), ...more };
 }
 
-const start = (config: Config) =>
-  startCoordinator(config, { folder: app, task, crsFolder: folder });
+const start = (config: Config) => startCoordinator(config, { folder: app, task });
 
 beforeAll(() => {
   mkdirSync(join(app, 'assets'), { recursive: true });

@@ -12,6 +12,13 @@ const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'bytea',
 });
 
+/** Common reference strings by chunk size: one serves all tasks with chunks of so many scalars. */
+export const crsFiles = pgTable('crs_files', {
+  scalars: integer('scalars').primaryKey(),
+  file: bytes('file').notNull(),
+  madeAt: timestamp('made_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
 /** A task: its canonical description, whose hash is the id. */
 export const tasks = pgTable('tasks', {
   id: text('id').primaryKey(),

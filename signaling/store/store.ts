@@ -5,12 +5,12 @@ import { migrate } from 'drizzle-orm/pglite/migrator';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical } from '../../src/crypto/index.ts';
-import { bytesToFloat32, float32ToBytes, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
+import { bytesToFloat32, float32ToBytes, ownBytes, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
 import type { RoundRecord, TaskDescription } from '../../src/protocol/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { SetupError } from '../config.ts';
-import { checkpoints, files, headers, revocations, rounds, tasks } from './schema.ts';
+import { checkpoints, crsFiles, files, headers, revocations, rounds, tasks } from './schema.ts';
 
 /** The model after a round. */
 export interface Checkpoint {
@@ -68,6 +68,17 @@ export class Store {
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  /** The CRS file for chunks of `scalars` scalars, or null. */
+  async crs(scalars: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    const rows = await this.#db.select().from(crsFiles).where(eq(crsFiles.scalars, scalars));
+    const [row] = rows;
+    return row === undefined ? null : ownBytes(row.file);
+  }
+
+  async addCrs(scalars: number, file: Uint8Array): Promise<void> {
+    await this.#db.insert(crsFiles).values({ scalars, file });
   }
 
   /** The tasks, newest first; those of an older version of the protocol are left alone. */
