@@ -1,11 +1,13 @@
 import { channel } from './channel.ts';
 import { digits } from './digits.ts';
+import { phases } from './phases.ts';
 import { vds } from './vds.ts';
 
 import type { BenchResult } from './result.ts';
 const benches: Partial<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
   channel,
   digits,
+  phases,
   vds,
 };
 

@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test';
-import type { AppState } from '../src/app/index.ts';
+import type { AppState, RoundTiming } from '../src/app/index.ts';
 
 /** What a tab says of itself: the page's `murmuration.snapshot()`, as far as tools use it. */
 export interface TabSnapshot {
@@ -8,6 +8,8 @@ export interface TabSnapshot {
   readonly history: readonly { readonly round: number }[];
   /** hex SHA-256 of the models that the tab computed, by round */
   readonly digests: Readonly<Record<number, string | undefined>>;
+  /** Where the time of a round went, by round. */
+  readonly timings: Readonly<Record<number, RoundTiming | undefined>>;
   readonly totals: AppState['totals'];
   readonly proofs: Pick<AppState['proofs'], 'epoch' | 'headers' | 'verifyMs' | 'commitMs'> & {
     /** Whether the sum of a round was proved in the tab, by round. */
@@ -37,10 +39,10 @@ export function tabSnapshot(page: Page): Promise<TabSnapshot> {
   return page.evaluate(() => {
     const { murmuration } = window as unknown as { murmuration: Murmuration };
     const { data, active, log, batches, ...tab } = murmuration.snapshot();
-    const { self, finished, history, digests, totals, server, device, proofs } = tab;
+    const { self, finished, history, digests, timings, totals, server, device, proofs } = tab;
     const error = log.filter((line) => line.level === 'error').at(-1)?.text ?? 'it was paused';
     return {
-      ...{ self, finished, history, digests, totals, server, device, proofs },
+      ...{ self, finished, history, digests, timings, totals, server, device, proofs },
       samples: data.summary?.training ?? 0,
       problem: active ? null : error,
       missing: batches.flatMap(({ own }) => own).filter((chunk) => chunk !== 'held').length,

@@ -4,7 +4,7 @@ import { bytesToHex, err, float32ToBytes, messageOf, shortId } from '../src/lib/
 import type { HeaderId, PeerId, Result, TaskId } from '../src/lib/index.ts';
 import { modelDigest, tensorsOf, type Tensor } from '../src/learning/index.ts';
 import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
-import { RoundCoordinator } from '../src/rounds/index.ts';
+import { finishRecord, RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
 import { cutPayloads, headerId, type StateUpdate } from '../src/vds/index.ts';
 import { OwnerDesk, type Revocation } from './owner-desk.ts';
@@ -268,7 +268,7 @@ export class TaskRoom {
     if (!sum.ok) return { type: 'refused', reason: sum.error };
     const next = collector.apply(delivered, this.desk.model.parameters);
     if (!next.ok) return { type: 'failed', reason: next.error };
-    const record = { ...unfinished, digest: modelDigest(next.value) };
+    const record = finishRecord(unfinished, modelDigest(next.value), this.#now());
     const closed = await this.desk.closeRound(sum.value, next.value, record);
     this.#seed(this.desk.model);
     this.#onModel?.(record, next.value);

@@ -83,6 +83,7 @@ export class TrainingService {
   #aggregate: { readonly sum: Uint16Array; readonly model: Float32Array } | null = null;
   #key: Promise<CommitmentKey> | null = null;
   #commitMs = 0;
+  #evaluateMs = 0;
   readonly #random: Random = systemRandom();
 
   open(task: TaskDescription): void {
@@ -195,9 +196,9 @@ export class TrainingService {
     return this.#seal(about, 'sum', payloads, null, onProgress);
   }
 
-  /** ms spent on commitments and openings so far. */
-  commitMs(): number {
-    return this.#commitMs;
+  /** ms spent on commitments and openings, and on measuring models, so far. */
+  totals(): { readonly commit: number; readonly evaluate: number } {
+    return { commit: this.#commitMs, evaluate: this.#evaluateMs };
   }
 
   /** Whether the round counted our update: then its error is what the next one has to make good. */
@@ -229,7 +230,9 @@ export class TrainingService {
   async evaluate(model: Uint8Array): Promise<Metrics> {
     const trainer = await this.#openTrainer();
     const { validation } = this.#loaded();
+    const start = performance.now();
     const measured = await trainer.evaluate(bytesToFloat32(model), validation);
+    this.#evaluateMs += performance.now() - start;
     return { samples: validation.rows, ...measured };
   }
 

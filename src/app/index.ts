@@ -11,5 +11,6 @@ export {
   type LogLine,
   type OwnerState,
   type PeerView,
+  type RoundTiming,
   type StepName,
 } from './state.ts';

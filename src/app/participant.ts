@@ -154,11 +154,12 @@ export class Participant {
 
   /** For the console and for tools: the dashboard's state, maps as plain objects. */
   snapshot() {
-    const { own, digests, batches, proofs, ...state } = this.store.getState();
+    const { own, digests, timings, batches, proofs, ...state } = this.store.getState();
     return {
       ...state,
       own: Object.fromEntries(own),
       digests: Object.fromEntries(digests),
+      timings: Object.fromEntries(timings),
       proofs: { ...proofs, sums: Object.fromEntries(proofs.sums) },
       batches: batches.map((batch) => ({ ...batch, heldBy: Object.fromEntries(batch.heldBy) })),
     };
@@ -313,6 +314,11 @@ export class Participant {
       onVerified: (verified) => this.#verified(verified),
       onRefused: (type, reason) => this.#refused(type, reason),
       onSealing: (share) => this.store.setState({ sealing: share }),
+      onTimed: (round, timing) => {
+        this.store.setState(({ timings }) => ({
+          timings: new Map([...timings, [round, timing] as const].slice(-limits.historyRounds)),
+        }));
+      },
       onEvaluated: (round, metrics) => {
         this.store.setState(({ own }) => ({ own: new Map(own).set(round, metrics) }));
       },
@@ -408,9 +414,9 @@ export class Participant {
     const [storage, training] = [this.#storage, this.#training];
     if (!storage || !training || this.#counting) return;
     this.#counting = true; // a busy worker is not asked again before it answered
-    void Promise.all([storage.totals(), training.commitMs()])
-      .then(([{ ms, headers, chunks }, commitMs]) => {
-        this.#proofs({ verifyMs: ms, headers, chunks, commitMs });
+    void Promise.all([storage.totals(), training.totals()])
+      .then(([{ ms, headers, chunks }, { commit }]) => {
+        this.#proofs({ verifyMs: ms, headers, chunks, commitMs: commit });
       })
       .catch(() => undefined)
       .finally(() => (this.#counting = false));

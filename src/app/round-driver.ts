@@ -5,6 +5,8 @@ import { assert, messageOf, type HeaderId, type PeerId, type TaskId } from '../l
 import type { ClientMessage, Metrics } from '../protocol/index.ts';
 import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
+import { RoundClock } from './round-clock.ts';
+import type { RoundTiming } from './state.ts';
 import type { SwarmDriver } from './swarm-driver.ts';
 
 export interface RoundDriverOptions {
@@ -29,6 +31,8 @@ export interface RoundDriverOptions {
   readonly onRefused: (type: RoundServerMessage['type'], reason: string) => void;
   /** Progress of committing, 0…1; null when it is over. */
   readonly onSealing: (share: number | null) => void;
+  /** A round is closed: where its time went in this tab. */
+  readonly onTimed: (round: number, timing: RoundTiming) => void;
   readonly onLog: (level: 'info' | 'warn' | 'error', text: string) => void;
 }
 
@@ -44,6 +48,7 @@ export class RoundDriver {
   /** Batches that this tab made itself and has not begun to serve. */
   readonly #made = new Set<HeaderId>();
   readonly #progress: ReturnType<typeof setInterval>;
+  readonly #clock = new RoundClock(now());
   /** When the round was opened, as seen from here. ms */
   #openedAt = 0;
 
@@ -68,6 +73,7 @@ export class RoundDriver {
         if (verified.value.type === 'open') this.#openedAt = now();
         onVerified(verified.value);
         this.#handle({ type: 'message', message: verified.value });
+        if (verified.value.type === 'closed') await this.#timed(verified.value.record.round);
       })
       .catch((thrown: unknown) => onLog('error', messageOf(thrown)));
   }
@@ -96,7 +102,9 @@ export class RoundDriver {
   }
 
   #handle(event: MemberEvent): void {
-    for (const effect of this.#member.handle(event, now())) this.#carryOut(effect);
+    const effects = this.#member.handle(event, now());
+    this.#clock.enter(this.#member.snapshot().step.name, now());
+    for (const effect of effects) this.#carryOut(effect);
   }
 
   #carryOut(effect: MemberEffect): void {
@@ -227,6 +235,16 @@ export class RoundDriver {
     const metrics = await this.#options.training.evaluate(await this.#lanes(model.id));
     this.#options.onEvaluated(model.round, metrics);
     this.#handle({ type: 'evaluated', round: model.round, metrics });
+  }
+
+  async #timed(round: number): Promise<void> {
+    const { storage, training, onTimed } = this.#options;
+    const steps = this.#clock.close(now());
+    const [{ ms: verify }, { commit, evaluate }] = await Promise.all([
+      storage.totals(),
+      training.totals(),
+    ]);
+    onTimed(round, { steps, work: this.#clock.workSince({ commit, verify, evaluate }) });
   }
 
   /** The lanes of a batch that is held completely. */

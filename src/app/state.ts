@@ -48,6 +48,24 @@ export interface RoundView {
   readonly step: StepName;
 }
 
+/** What the workers have computed so far, ms. */
+export interface WorkTotals {
+  /** Commitments and openings. */
+  readonly commit: number;
+  /** Checks of headers, chunks, sums and states. */
+  readonly verify: number;
+  /** The model on the validation data. */
+  readonly evaluate: number;
+}
+
+/** Where the time of a round went in this tab, ms. */
+export interface RoundTiming {
+  /** From the end of the round before, by what the tab was doing for the round; in all, all of it. */
+  readonly steps: Readonly<Partial<Record<StepName, number>>>;
+  /** What was computed meanwhile in workers; verifying goes on while chunks come in. */
+  readonly work: WorkTotals;
+}
+
 export interface LogLine {
   readonly id: number;
   /** ms since 1970 */
@@ -155,6 +173,8 @@ export interface AppState {
   readonly history: readonly RoundRecord[];
   /** The newest models on our own validation data, by round. */
   readonly own: ReadonlyMap<number, Metrics>;
+  /** Where the time of the newest rounds went, by round. */
+  readonly timings: ReadonlyMap<number, RoundTiming>;
   /** hex SHA-256 of the models that this tab computed, by round. */
   readonly digests: ReadonlyMap<number, string>;
   readonly rates: readonly RateSample[];
@@ -205,6 +225,7 @@ export const initialState: AppState = {
   history: [],
   own: new Map(),
   digests: new Map(),
+  timings: new Map(),
   rates: [],
   server: { up: 0, down: 0 },
   totals: { uploaded: 0, downloaded: 0, verified: 0, rejected: 0, resumed: 0, seeded: 0 },

@@ -25,7 +25,10 @@ export type RoundMessage = Extract<
 export type Relayed = Extract<RoundMessage, { type: 'relayed' }>;
 
 /** A round's record before its model is known. */
-export type UnfinishedRecord = Omit<RoundRecord, 'digest'>;
+export type UnfinishedRecord = Omit<RoundRecord, 'digest' | 'ms'> & {
+  /** When the attempt was opened. ms */
+  readonly openedAt: number;
+};
 
 /** Which sum: of whom, for which manifest. */
 export interface CollectedSum {

@@ -426,7 +426,7 @@ export class RoundNetwork {
   #judge(asked: Collect, sealed: Sealed, delivery: CollectedSum): void {
     // Meanwhile something may have been revoked, and the manifest issued anew.
     if (!this.coordinator.isCollecting(delivery)) return;
-    const outcome = this.owner.close(asked, sealed);
+    const outcome = this.owner.close(asked, sealed, this.now);
     this.coordinate({ type: 'collected', ...delivery, outcome });
   }
 

@@ -3,7 +3,7 @@ import { applySum, modelDigest, parameterCount, tensorsOf, totalOf } from '../le
 import { assert, at, bytesToUint16, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Result, TaskId } from '../lib/index.ts';
 import { taskIdOf, type TaskDescription } from '../protocol/index.ts';
-import type { CoordinatorEffect, CoordinatorEvent } from '../rounds/index.ts';
+import { finishRecord, type CoordinatorEffect, type CoordinatorEvent } from '../rounds/index.ts';
 import { admitHeader, DataOwner, headerId, verifyChunk } from '../vds/index.ts';
 import type { SignedHeader, SumOrder, VerifiedHeader } from '../vds/index.ts';
 import { describeTask, type RoundSettings } from './round-task.ts';
@@ -71,10 +71,11 @@ export class SimulatedOwner {
     });
   }
 
-  /** Admits a sum that was delivered, and makes the next model of it. */
+  /** Admits a sum that was delivered, and makes the next model of it. @param now ms */
   close(
     asked: Extract<CoordinatorEffect, { type: 'collect' }>,
     { signed, payloads }: Sealed,
+    now: number,
   ): Outcome {
     const { round, scales, order, record } = asked;
     const sum = this.#admitSum(signed, order);
@@ -91,8 +92,8 @@ export class SimulatedOwner {
     this.models[round] = next;
     const { opening } = sum.value;
     const model = this.sign(round, next, { opening });
-    const digest = modelDigest(next);
-    return { type: 'closed', record: { ...record, digest }, model, sum: sum.value.signed };
+    const closed = finishRecord(record, modelDigest(next), now);
+    return { type: 'closed', record: closed, model, sum: sum.value.signed };
   }
 
   #admitSum(signed: SignedHeader, order: SumOrder): Result<VerifiedHeader> {

@@ -52,7 +52,7 @@ export class Collecting implements Phase {
     this.#record = {
       ...{ round, attempt: attempt.attempt, revision },
       authors: manifest.entries.map((entry) => entry.author),
-      ms: Math.round(now - attempt.openedAt),
+      openedAt: attempt.openedAt,
       metrics: null,
     };
     for (const author of issued.headers.keys()) this.#tellFrozen(author);
