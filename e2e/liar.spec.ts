@@ -88,6 +88,13 @@ test('an author that serves another γ than it committed to is named and left ou
     const caught = warnings.filter((line) => line.includes('chunk digest'));
     expect(caught.length).toBeGreaterThan(0);
     for (const line of caught) expect(line).toContain(liarId.slice(0, 8));
+    const refused = tab
+      .getByTestId('refusals')
+      .getByRole('listitem')
+      .filter({ hasText: 'Found here' });
+    await expect(refused.first()).toContainText(/chunk \d+ of [0-9a-f]{8}/);
+    await expect(refused.first()).toContainText(liarId.slice(0, 8));
+    await expect(refused.first()).toContainText('Chunk digest.');
     await expect(
       tab.getByText(`chunk of ${liarId.slice(0, 8)} refused: chunk digest`).first(),
     ).toBeVisible();

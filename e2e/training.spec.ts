@@ -1,3 +1,6 @@
+import type { Page } from '@playwright/test';
+import { bytesToHex } from '../src/lib/index.ts';
+import { decodeHeader, openingPointOf, type SignedHeader } from '../src/vds/index.ts';
 import { digitsData } from '../signaling/default-task.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { closedRound, expect, selfId, test } from './swarm.ts';
@@ -6,7 +9,7 @@ test('four contexts train two rounds and arrive at equal models, most bytes peer
   coordinate,
   openTab,
 }) => {
-  const { url, traffic } = await coordinate({ minimum: 4 });
+  const { url, traffic, room } = await coordinate({ minimum: 4 });
   const tabs = await Promise.all([1, 2, 3, 4].map(() => openTab(url)));
   for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
   const digests = await Promise.all(tabs.map((tab) => closedRound(tab, 2)));
@@ -19,7 +22,28 @@ test('four contexts train two rounds and arrive at equal models, most bytes peer
   }
   const fromPeers = states.reduce((sum, state) => sum + state.totals.downloaded, 0);
   expect(fromPeers).toBeGreaterThan(traffic.bytesOut + traffic.bytesIn);
+  await expectValues(tabs[0] as Page, room.snapshot().model);
 });
+
+/** The line of the newest model opens to the values that its header really has. */
+async function expectValues(tab: Page, { header: bytes }: SignedHeader) {
+  const header = decodeHeader(bytes);
+  if (!header.ok) throw new Error(header.error);
+  const { columns, y, pi } = header.value;
+  const line = tab.locator('[data-testid=proof-line][data-what="model 2"]');
+  await line.locator('summary').click();
+  const values = line.getByTestId('proof-values');
+  await values.getByLabel('Chunk, of').selectOption('3');
+  const third = columns[3];
+  for (const each of [pi, y[3], third?.digest, third?.commitment]) {
+    await expect(values).toContainText(bytesToHex(each ?? new Uint8Array(1)));
+  }
+  const z = openingPointOf(header.value).toString(16).padStart(64, '0');
+  await expect(values).toContainText(z);
+  const sum = tab.locator('[data-testid=proof-line][data-what="sum 2"]');
+  await sum.locator('summary').click();
+  await expect(sum).toContainText('this tab computed Σ aₖ·Cₖ');
+}
 
 test('two tabs of one context have identities and stores of their own, and both take part', async ({
   browser,

@@ -46,7 +46,9 @@ export function defaultLearning(config: Config) {
     training: {
       localEpochs: config.localEpochs,
       batchSize: 32,
-      learningRate: 0.02,
+      // Of 0.02, 0.05 and 0.1, five rounds of four members: real digits 0.943, 0.956, 0.956, built-in
+      // ones 0.878, 0.892, 0.876, both dealt evenly; unevenly 0.904, 0.925, 0.938 and 0.823, 0.853, 0.862.
+      learningRate: 0.05,
       momentum: 0.9,
       validationShare: 0.1,
     },

@@ -1,5 +1,6 @@
 export type { AdmittedBatch } from '../adapters/index.ts';
 export { startParticipant, type Participant } from './participant.ts';
+export type { HeaderDetails } from './header-details.ts';
 export { SwarmDriver } from './swarm-driver.ts';
 export {
   type AppState,
@@ -11,6 +12,7 @@ export {
   type LogLine,
   type OwnerState,
   type PeerView,
+  type RefusalView,
   type RoundTiming,
   type StepName,
 } from './state.ts';

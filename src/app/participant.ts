@@ -13,8 +13,10 @@ import type {
   TaskDescription,
 } from '../protocol/index.ts';
 import type { VerifiedMessage } from '../rounds/index.ts';
+import type { HeaderDetails } from './header-details.ts';
 import { OwnerDriver } from './owner-driver.ts';
 import { publish } from './publish.ts';
+import { ProofBook } from './proof-book.ts';
 import { RoundDriver } from './round-driver.ts';
 import type { AskedView, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
@@ -43,6 +45,7 @@ export class Participant {
   #answering = 0;
   #nextQuestion = 0;
   #counting = false;
+  readonly #proofBook = new ProofBook(this.store);
 
   /** @param wanted the task of the link; null for the coordinator's default */
   constructor(wanted: TaskId | null) {
@@ -160,7 +163,10 @@ export class Participant {
       own: Object.fromEntries(own),
       digests: Object.fromEntries(digests),
       timings: Object.fromEntries(timings),
-      proofs: { ...proofs, sums: Object.fromEntries(proofs.sums) },
+      proofs: {
+        ...proofs,
+        sums: Object.fromEntries([...proofs.sums].map(([round, sum]) => [round, sum !== null])),
+      },
       batches: batches.map((batch) => ({ ...batch, heldBy: Object.fromEntries(batch.heldBy) })),
     };
   }
@@ -210,6 +216,7 @@ export class Participant {
         break;
       case 'caught':
         this.#log('warn', `${message.what} of ${shortId(message.peer)} refused: ${message.reason}`);
+        this.#proofBook.refused(message.peer, message.what, message.reason, 'owner');
         break;
       case 'failed':
         this.#log('warn', `round ${message.round} failed: ${message.reason}`);
@@ -298,7 +305,10 @@ export class Participant {
       ...{ self: identity.id, task, description, membership, iceServers, storage, onLog },
       signal: (to, session, data) => this.#link?.send({ type: 'signal', to, session, data }),
       onStored: (header, index) => this.#rounds?.stored(header, index),
-      onRefused: (...refused) => this.#rounds?.refused(...refused),
+      onRefused: (header, index, from, reason) => {
+        this.#proofBook.refused(from, `chunk ${index} of ${shortId(header)}`, reason, 'tab');
+        this.#rounds?.refused(header, index, from, reason);
+      },
     });
     this.#rounds = new RoundDriver({
       ...{ identity, task, storage, training, onLog },
@@ -366,9 +376,7 @@ export class Participant {
     if (message.type !== 'closed') return;
     this.#record(message.record);
     void this.owner.refresh();
-    const { round } = message.record;
-    const { sums } = this.store.getState().proofs;
-    this.#proofs({ sums: new Map(sums).set(round, message.sum !== null) });
+    this.#proofBook.closed(message.record.round, message.sum);
   }
 
   #revocations(revoked: readonly HeaderId[]): void {
@@ -383,6 +391,7 @@ export class Participant {
   /** The coordinator said something that does not hold: it is not followed, and people are told. */
   #refused(type: string, reason: string): void {
     this.#log('error', `the coordinator's ${type} was refused: ${reason}`);
+    this.#proofBook.refused(null, type, reason, 'tab');
     addNotice(
       this.store,
       `The coordinator said something that does not hold (${type}): ${reason}.`,
@@ -392,6 +401,12 @@ export class Participant {
 
   #proofs(change: Partial<ProofsView>): void {
     this.store.setState(({ proofs }) => ({ proofs: { ...proofs, ...change } }));
+  }
+
+  /** The values by which a batch, or a round's sum, is proved; null if it is not here any more. */
+  details(header: HeaderId): HeaderDetails | null {
+    const batches = this.#swarm?.snapshot().batches ?? [];
+    return this.#proofBook.details(header, batches.map((each) => each.header)); // prettier-ignore
   }
 
   #record(record: RoundRecord): void {

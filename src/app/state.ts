@@ -87,6 +87,28 @@ export type CrsState =
   | { readonly state: 'verifying'; readonly share: number }
   | { readonly state: 'ready'; readonly ms: number; readonly cached: boolean };
 
+/** A round's sum, proved to be that of its manifest. */
+export interface SumView {
+  readonly header: HeaderId;
+  /** Who delivered it. */
+  readonly author: PeerId;
+}
+
+/** Something that did not hold, and was not taken. */
+export interface RefusalView {
+  readonly id: number;
+  /** ms since 1970 */
+  readonly at: number;
+  /** Who sent it; null: the coordinator. */
+  readonly from: PeerId | null;
+  /** What it was: `chunk 3 of 1f2e3d4c`. */
+  readonly what: string;
+  /** The check that failed. */
+  readonly check: string;
+  /** Who found it: this tab, or the Data Owner, who told everybody. */
+  readonly by: 'tab' | 'owner';
+}
+
 /** What this tab verified and proved. */
 export interface ProofsView {
   readonly crs: CrsState;
@@ -98,8 +120,10 @@ export interface ProofsView {
   /** ms of computing, since the page was opened */
   readonly verifyMs: number;
   readonly commitMs: number;
-  /** By round: whether the sum was proved against the manifest here. */
-  readonly sums: ReadonlyMap<number, boolean>;
+  /** By round: the sum that was proved against the manifest here; null: it could not be checked. */
+  readonly sums: ReadonlyMap<number, SumView | null>;
+  /** The newest first. */
+  readonly refusals: readonly RefusalView[];
 }
 
 /** A query or an audit that this tab made, with what came of it. */
@@ -215,6 +239,7 @@ export const initialState: AppState = {
     verifyMs: 0,
     commitMs: 0,
     sums: new Map(),
+    refusals: [],
   },
   asked: [],
   owner: { state: 'closed', problem: null },

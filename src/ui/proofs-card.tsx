@@ -1,19 +1,18 @@
 import { Progress } from '@mantine/core';
-import { IconCheck, IconQuestionMark } from '@tabler/icons-react';
 import type { AppState, CrsState } from '../app/index.ts';
 import { useShallow } from 'zustand/react/shallow';
 import { count, counted, duration, wholePercent } from './format.ts';
+import { shortId } from '../lib/index.ts';
+import { ProofLines, Refusals } from './proof-lines.tsx';
 import { SectionCard } from './section-card.tsx';
 import { useApp } from './use-app.ts';
-
-/** Sums shown: the newest rounds. */
-const shownSums = 12;
 
 /** What this tab has proved to itself, and what it cost. */
 export function ProofsCard() {
   const proofs = useApp(useShallow(({ proofs }) => proofs));
   const scalars = useApp((state) => state.task?.description.exchange.scalars ?? 0);
-  const { crs, epoch, revoked, headers, chunks, verifyMs, commitMs } = proofs;
+  const { crs, epoch, revoked, headers, chunks, sums, refusals, verifyMs, commitMs } = proofs;
+  const share = useApp(cryptoShare);
   return (
     <SectionCard
       title="Proofs"
@@ -39,17 +38,46 @@ export function ProofsCard() {
           <dd data-testid="revoked">{counted(revoked.length, 'batch', 'batches')}</dd>
         </div>
         <div>
-          <dt>Time for verifying</dt>
-          <dd>{duration(verifyMs)}</dd>
+          <dt>Sums against their manifest</dt>
+          <dd>{count([...sums.values()].filter((sum) => sum !== null).length)}</dd>
         </div>
         <div>
-          <dt>Time for committing</dt>
-          <dd>{duration(commitMs)}</dd>
+          <dt>Refused, by peer</dt>
+          <dd data-testid="refused">{refusalsByPeer(refusals)}</dd>
+        </div>
+        <div>
+          <dt>Time for verifying, committing</dt>
+          <dd>
+            {duration(verifyMs)}, {duration(commitMs)}
+          </dd>
+        </div>
+        <div>
+          <dt>Of the last round’s time</dt>
+          <dd data-testid="crypto-share">{share === null ? '…' : wholePercent(share)}</dd>
         </div>
       </dl>
-      <Sums sums={proofs.sums} />
+      <ProofLines />
+      <Refusals />
     </SectionCard>
   );
+}
+
+/** Of the newest round, what this tab computed for commitments and their verification; or null. */
+function cryptoShare({ timings }: AppState): number | null {
+  const timing = [...timings.values()].at(-1);
+  if (!timing) return null;
+  const ms = Object.values(timing.steps).reduce((sum, each) => sum + each, 0);
+  return ms === 0 ? null : (timing.work.commit + timing.work.verify) / ms;
+}
+
+/** `1f2e3d4c 3, the coordinator 1` */
+function refusalsByPeer(refusals: AppState['proofs']['refusals']): string {
+  const counts = new Map<string, number>();
+  for (const { from } of refusals) {
+    const name = from === null ? 'the coordinator' : shortId(from);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts.size === 0 ? 'nothing' : [...counts].map(([name, n]) => `${name} ${n}`).join(', ');
 }
 
 function CrsProgress({ crs }: { readonly crs: CrsState }) {
@@ -74,35 +102,4 @@ function CrsProgress({ crs }: { readonly crs: CrsState }) {
         ? `verified earlier, ${duration(crs.ms)}`
         : `verified in ${duration(crs.ms)}`;
   }
-}
-
-/** Of which rounds the sum was proved here to be that of the manifest. */
-function Sums({ sums }: Pick<AppState['proofs'], 'sums'>) {
-  const newest = [...sums].slice(-shownSums);
-  if (newest.length === 0) return null;
-  return (
-    <div className="mm-sums">
-      <h3>Sums proved, by round</h3>
-      <ul>
-        {newest.map(([round, checked]) => (
-          <li
-            key={round}
-            data-checked={checked}
-            title={
-              checked
-                ? `Round ${round}: the sum is Σ aₖ·uₖ of its manifest, column by column`
-                : `Round ${round}: this tab does not know its manifest, and could not check the sum`
-            }
-          >
-            {checked ? (
-              <IconCheck size={12} aria-label="proved" />
-            ) : (
-              <IconQuestionMark size={12} aria-label="not checked" />
-            )}
-            {round}
-          </li>
-        ))}
-      </ul>
-    </div>
-  );
 }

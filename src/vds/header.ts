@@ -251,6 +251,11 @@ function decodePoints(
   );
 }
 
+/** z of a header: H(open-z; it without y and π). */
+export function openingPointOf(header: Header): bigint {
+  return openingPoint(unopenedBytes(header));
+}
+
 function claimOf(header: Header, points: AffinePoints): Result<OpeningClaim> {
   const count = header.columns.length;
   for (let j = 0; j < count; j++) {
@@ -271,7 +276,7 @@ function claimOf(header: Header, points: AffinePoints): Result<OpeningClaim> {
   }
   const proof = pointAt(points, count);
   const commitments = { xs: points.xs.slice(0, -1), ys: points.ys.slice(0, -1) };
-  const point = openingPoint(unopenedBytes(header));
+  const point = openingPointOf(header);
   if (point === 0n) return err('header opening: z is 0');
   const factors = openingFactors(point, values);
   return ok({ commitments, factors, point, value: dot(values, factors), proof });

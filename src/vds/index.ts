@@ -19,6 +19,7 @@ export {
   admitHeader,
   decodeHeader,
   headerId,
+  openingPointOf,
   maxColumns,
   signedHeaderSchema,
   signHeader,
