@@ -27,14 +27,27 @@ export interface Sealed {
 /** What every member computes by itself of a manifest and its updates. */
 type Aggregate = ReturnType<ScriptedRound['aggregate']>;
 
+/** What a round needs to know of its coordinator. */
+export interface ScriptedCoordinator {
+  readonly url: string;
+  readonly room: Pick<Coordinator['room'], 'id' | 'description' | 'parameters'>;
+}
+
+/** An update that is sealed, and not sent yet. */
+export interface Prepared extends Omit<Sealed, 'message'> {
+  readonly round: number;
+  readonly attempt: number;
+  readonly signed: SignedHeader;
+}
+
 /** For tests: what tabs do in a round, step by step, with real commitments and openings. */
 export class ScriptedRound {
-  readonly coordinator: Coordinator;
+  readonly coordinator: ScriptedCoordinator;
   readonly verifier: Verifier;
   readonly #key: CommitmentKey;
   readonly #random = seededRandom(31);
 
-  private constructor(coordinator: Coordinator, key: CommitmentKey) {
+  private constructor(coordinator: ScriptedCoordinator, key: CommitmentKey) {
     const { ownerKey } = coordinator.room.description;
     this.coordinator = coordinator;
     this.#key = key;
@@ -43,7 +56,7 @@ export class ScriptedRound {
   }
 
   /** Gets the CRS as a tab does. */
-  static async with(coordinator: Coordinator): Promise<ScriptedRound> {
+  static async with(coordinator: ScriptedCoordinator): Promise<ScriptedRound> {
     const { id, description } = coordinator.room;
     const response = await fetch(`${coordinator.url}api/tasks/${id}/crs`);
     const crs = Crs.open(new Uint8Array(await response.arrayBuffer()), description.crs);
@@ -77,8 +90,15 @@ export class ScriptedRound {
     return bytesToFloat32(await this.download(header));
   }
 
-  /** From `open` to the manifest for one member: trains (at random), quantises, seals. */
+  /** From `open` to the manifest for one member. */
   async seal(tab: ScriptedTab): Promise<Sealed> {
+    const prepared = await this.prepare(tab);
+    this.sendHeader(prepared);
+    return { ...prepared, message: await tab.next('manifest') };
+  }
+
+  /** From `open` to a sealed update: trains (at random), quantises, commits. */
+  async prepare(tab: ScriptedTab): Promise<Prepared> {
     const { description, id, parameters } = this.coordinator.room;
     const tensors = tensorsOf(description.data, description.model);
     const { ownerKey } = description;
@@ -99,8 +119,11 @@ export class ScriptedRound {
     const about = { task: id, opening, round, kind: 'update', author } as const;
     const time = { seconds: () => 1, random: this.#random };
     const { header } = await sealPayloads(this.#key, about, payloads, time);
-    tab.send({ type: 'header', round, attempt, signed: signHeader(header, tab.identity) });
-    return { tab, codes, payloads, message: await tab.next('manifest') };
+    return { tab, codes, payloads, round, attempt, signed: signHeader(header, tab.identity) };
+  }
+
+  sendHeader({ tab, round, attempt, signed }: Prepared): void {
+    tab.send({ type: 'header', round, attempt, signed });
   }
 
   /** Adds up what a manifest names, as every member does by itself. */
