@@ -19,6 +19,9 @@ function corruptPieces(pieces: number) {
   };
 }
 
+/** So that a round does not wait long for what a liar cannot deliver. */
+const deadlines = { trainMs: 60_000, admitMs: 10_000, exchangeMs: 10_000 };
+
 test('corrupted chunks are caught, their source is named, and they come from elsewhere', async ({
   browser,
   coordinate,
@@ -49,7 +52,7 @@ test('what a peer corrupts on every wire comes through the coordinator, and coun
   coordinate,
   openTab,
 }) => {
-  const { url, room } = await coordinate({ minimum: 4, rounds: 1 });
+  const { url, room } = await coordinate({ minimum: 4, rounds: 1, deadlines });
   const first = await openTab(url); // holds the model before the liar comes
   await expect.poll(async () => (await tabSnapshot(first)).totals.seeded).toBeGreaterThan(0);
   const context = await browser.newContext();
@@ -68,9 +71,6 @@ test('what a peer corrupts on every wire comes through the coordinator, and coun
   const { warnings } = await tabSnapshot(liar);
   expect(warnings.some((line) => line.includes('the coordinator asked for chunk'))).toBe(true);
 });
-
-/** So that a round does not wait long for what a liar cannot deliver. */
-const deadlines = { trainMs: 60_000, admitMs: 10_000, exchangeMs: 10_000 };
 
 test('an author that serves another γ than it committed to is named and left out', async ({
   coordinate,

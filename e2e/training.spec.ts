@@ -112,6 +112,7 @@ test('a reload in the middle of the exchange takes part with the chunks it had',
   await expect.poll(() => room.snapshot().phase, { intervals: [20] }).toBe('exchanging');
   await tab.reload();
   for (const each of tabs) await expect(each.getByTestId('finished')).toBeVisible();
+  await expect(tab.getByTestId('crs')).toContainText('verified earlier');
   expect(room.snapshot().history[0]?.authors).toHaveLength(3);
 });
 

@@ -1,4 +1,4 @@
-import { transfer } from 'comlink';
+import { expose, transfer } from 'comlink';
 import { Bitfield, bytesToHex, err, messageOf, ok, ownBytes } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { Answer, Question } from '../protocol/index.ts';
@@ -24,6 +24,9 @@ export type Verdict = Result<{ readonly values: readonly string[] }>;
 /** Who asks, and who is asked: an audit's answer is for this pair alone. */
 type Parties = Omit<AuditParties, 'task'>;
 
+/** What the training worker does with the chunks of batches, which are the storage worker's. */
+export type BatchAccess = Pick<StorageService, 'lanes' | 'sumBlinders' | 'keepOwn' | 'install'>;
+
 /**
  * The tab's storage server and verifier, in its worker: nothing is stored that was not verified,
  * nothing is read that was not stored. A database that fails is replaced by memory, and that is
@@ -34,13 +37,19 @@ export class StorageService {
   #server: StorageServer | null = null;
   #messages: MessageVerifier | null = null;
   readonly #headers = new Map<HeaderId, VerifiedHeader>();
+  /** Batches that this tab made, all of whose chunks are kept: the database need not be asked. */
+  readonly #made = new Set<HeaderId>();
   readonly #random: Random = systemRandom();
   #totals = { ms: 0, headers: 0, chunks: 0 };
 
   /** @param onTrouble told when chunks are kept in memory only, and why */
   async open(database: string, onTrouble: (problem: string) => void): Promise<void> {
+    const troubled = (problem: string) => {
+      this.#made.clear();
+      onTrouble(problem);
+    };
     try {
-      this.#store = new FallbackChunkStore(await DexieChunkStore.open(database), onTrouble);
+      this.#store = new FallbackChunkStore(await DexieChunkStore.open(database), troubled);
     } catch (thrown) {
       onTrouble(messageOf(thrown));
     }
@@ -89,11 +98,23 @@ export class StorageService {
     return this.#timed(() => messages.verify(message, Math.floor(Date.now() / 1000)));
   }
 
+  /** Lets the training worker at the chunks of batches, and at nothing else. @param port its end */
+  connect(port: MessagePort): void {
+    const access: BatchAccess = {
+      lanes: (header) => this.lanes(header),
+      sumBlinders: (summands) => this.sumBlinders(summands),
+      keepOwn: (header, payloads) => this.keepOwn(header, payloads),
+      install: (model, lanes) => this.install(model, lanes),
+    };
+    expose(access, port);
+  }
+
   /** Makes a batch known; the bits of what is held of it. */
   async add(header: VerifiedHeader): Promise<Uint8Array<ArrayBuffer>> {
     const held = new Bitfield(header.columns.length);
     if (this.#server?.verifier.isRevoked(header.id) === true) return held.toBytes();
     this.#headers.set(header.id, header);
+    if (this.#made.has(header.id)) return Bitfield.full(held.length).toBytes();
     for (const index of await this.#store.held(header.id)) held.set(index);
     return held.toBytes();
   }
@@ -159,6 +180,7 @@ export class StorageService {
   /** Keeps the chunks of a batch that this tab made itself. */
   async keepOwn(header: HeaderId, payloads: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     await Promise.all(payloads.map((payload, index) => this.#store.put(header, index, payload)));
+    this.#made.add(header);
   }
 
   /** Keeps the chunks of a model that we computed ourselves; false if they are not its chunks. */
@@ -173,12 +195,16 @@ export class StorageService {
     for (const header of this.#headers.keys()) {
       if (!headers.includes(header)) this.#headers.delete(header);
     }
+    for (const header of this.#made) if (!headers.includes(header)) this.#made.delete(header);
     await this.#store.keep(headers);
   }
 
   /** Drops batches that were revoked. */
   async drop(headers: readonly HeaderId[]): Promise<void> {
-    for (const header of headers) this.#headers.delete(header);
+    for (const header of headers) {
+      this.#headers.delete(header);
+      this.#made.delete(header);
+    }
     await this.#store.drop(headers);
   }
 

@@ -1,6 +1,6 @@
-import { transfer } from 'comlink';
-import { err, float32ToBytes, bytesToFloat32, messageOf, ok, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
-import type { Random, Result, TaskId } from '../lib/index.ts';
+import { transfer, wrap, type Remote } from 'comlink';
+import { err, float32ToBytes, bytesToFloat32, messageOf, ok, seededRandom, shortId, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
+import type { HeaderId, Random, Result, TaskId } from '../lib/index.ts';
 import { identityOf } from '../crypto/index.ts';
 import {
   applySum,
@@ -26,12 +26,14 @@ import type { Metrics, TaskDescription } from '../protocol/index.ts';
 import {
   CommitmentKey,
   Crs,
+  headerId,
   cutPayloads,
   drawBlinders,
   sealPayloads,
   signHeader,
 } from '../vds/index.ts';
-import type { Sealing, SignedHeader } from '../vds/index.ts';
+import type { Sealing, SignedHeader, VerifiedHeader } from '../vds/index.ts';
+import type { BatchAccess } from './storage-service.ts';
 import { readDataFile } from './data-files.ts';
 import { systemRandom } from './system-random.ts';
 
@@ -44,8 +46,14 @@ export interface DataSummary {
   readonly classes: readonly number[] | null;
 }
 
+/** An update of a manifest. */
+interface Entry {
+  readonly header: HeaderId;
+  readonly weight: number;
+}
+
 /** Who seals what for which round. */
-export interface SealingOrder {
+interface SealingOrder {
   readonly task: TaskId;
   readonly round: number;
   /** What headers of the attempt are bound to. */
@@ -81,10 +89,18 @@ export class TrainingService {
   /** The error that the round under way would leave. */
   #pending: Float32Array | null = null;
   #aggregate: { readonly sum: Uint16Array; readonly model: Float32Array } | null = null;
+  /** The model that was needed last: the next round starts from it. */
+  #model: { readonly header: HeaderId; readonly parameters: Float32Array } | null = null;
+  #batches: Remote<BatchAccess> | null = null;
   #key: Promise<CommitmentKey> | null = null;
   #commitMs = 0;
   #evaluateMs = 0;
   readonly #random: Random = systemRandom();
+
+  /** @param port the storage worker's end is a {@link BatchAccess} */
+  connect(port: MessagePort): void {
+    this.#batches = wrap<BatchAccess>(port);
+  }
 
   open(task: TaskDescription): void {
     this.#task = task;
@@ -127,15 +143,15 @@ export class TrainingService {
     }
   }
 
-  /** Trains from `model` (float32 bytes); null if it was cancelled. Throws if training diverged. */
+  /** Trains from a model that is held; null if it was cancelled. Throws if training diverged. */
   async train(
-    model: Uint8Array,
+    model: HeaderId,
     onProgress: (done: number, total: number, loss: number) => void,
   ): Promise<{ metrics: Metrics; magnitudes: number[] } | null> {
     const task = this.#opened();
     const trainer = await this.#openTrainer();
     const { training, validation } = this.#loaded();
-    const start = bytesToFloat32(model);
+    const start = await this.#parameters(model);
     this.#run.cancelled = true;
     const run = { cancelled: false };
     this.#run = run;
@@ -162,12 +178,19 @@ export class TrainingService {
   }
 
   /**
-   * The trained update in 8 bits, one byte a parameter, cut, committed to, opened and signed; the
-   * quantiser's error waits for `feedback`.
+   * The trained update in 8 bits, one byte a parameter, cut, committed to, opened, signed and kept;
+   * the quantiser's error waits for `feedback`.
    *
    * @param about `elapsedMs` since the round's opening
    */
-  async seal(
+  async seal(...order: Parameters<TrainingService['sealUpdate']>): Promise<SignedHeader> {
+    const { signed, payloads } = await this.sealUpdate(...order);
+    const moved = transfer(payloads, payloads.map((payload) => payload.buffer)); // prettier-ignore
+    await this.#storage().keepOwn(headerId(signed.header), moved);
+    return signed;
+  }
+
+  protected async sealUpdate(
     about: SealingOrder & { readonly elapsedMs: number },
     scales: readonly number[],
     onProgress: (share: number) => void,
@@ -187,13 +210,16 @@ export class TrainingService {
   /** The newest aggregate's sum, cut, committed to, opened and signed: the proof of aggregation. */
   async sealSum(
     about: SealingOrder & { readonly manifest: Uint8Array },
-    blinding: readonly (readonly bigint[])[],
+    entries: readonly Entry[],
     onProgress: (share: number) => void,
   ): Promise<SealedBatch> {
     if (this.#aggregate === null) throw new Error('nothing was aggregated');
+    const blinding = await this.#storage().sumBlinders(entries);
+    if (blinding === null) throw new Error('an update is not complete any more');
     const { scalars } = this.#opened().exchange;
     const payloads = cutPayloads(uint16ToBytes(this.#aggregate.sum), scalars, 'sum', blinding);
-    return this.#seal(about, 'sum', payloads, null, onProgress);
+    const sealed = await this.#seal(about, 'sum', payloads, null, onProgress);
+    return transfer(sealed, payloads.map((payload) => payload.buffer)); // prettier-ignore
   }
 
   /** ms spent on commitments and openings, and on measuring models, so far. */
@@ -208,30 +234,47 @@ export class TrainingService {
     this.#delta = null;
   }
 
-  /** Adds the updates up and applies the sum; SHA-256 of the new model. */
-  aggregate(
-    model: Uint8Array,
+  /** Adds up updates that are held and applies the sum to a model; SHA-256 of the new model. */
+  async aggregate(
+    model: HeaderId,
+    entries: readonly Entry[],
+    scales: readonly number[],
+  ): Promise<Uint8Array> {
+    const base = await this.#parameters(model);
+    const updates: Uint8Array[] = [];
+    for (const { header } of entries) updates.push(await this.#lanes(header));
+    return this.addUp(base, updates, entries.map(({ weight }) => weight), scales); // prettier-ignore
+  }
+
+  protected addUp(
+    model: Float32Array,
     updates: readonly Uint8Array[],
     weights: readonly number[],
     scales: readonly number[],
   ): Uint8Array {
     const sum = sumUpdates(updates, weights);
-    const next = applySum(bytesToFloat32(model), sum, totalOf(weights), scales, this.#tensors);
+    const next = applySum(model, sum, totalOf(weights), scales, this.#tensors);
     this.#aggregate = { sum, model: next };
     return modelDigest(next);
   }
 
-  /** The newest aggregate as a model batch's lanes. */
-  aggregatedModel(): Uint8Array | null {
-    return this.#aggregate && float32ToBytes(this.#aggregate.model);
+  /** The newest aggregate became the model: its chunks are kept. False if they are not its chunks. */
+  async install(model: VerifiedHeader): Promise<boolean> {
+    if (this.#aggregate === null) return false;
+    const parameters = this.#aggregate.model;
+    const lanes = float32ToBytes(parameters);
+    if (!(await this.#storage().install(model, transfer(lanes, [lanes.buffer])))) return false;
+    this.#model = { header: model.id, parameters };
+    return true;
   }
 
-  /** The model on the validation data. */
-  async evaluate(model: Uint8Array): Promise<Metrics> {
+  /** A model that is held, on the validation data. */
+  async evaluate(model: HeaderId): Promise<Metrics> {
     const trainer = await this.#openTrainer();
     const { validation } = this.#loaded();
+    const parameters = await this.#parameters(model);
     const start = performance.now();
-    const measured = await trainer.evaluate(bytesToFloat32(model), validation);
+    const measured = await trainer.evaluate(parameters, validation);
     this.#evaluateMs += performance.now() - start;
     return { samples: validation.rows, ...measured };
   }
@@ -261,8 +304,7 @@ export class TrainingService {
       await breathe();
     });
     this.#commitMs += performance.now() - start;
-    const sealed = { signed: signHeader(header, author), payloads };
-    return transfer(sealed, payloads.map((payload) => payload.buffer)); // prettier-ignore
+    return { signed: signHeader(header, author), payloads };
   }
 
   #use(dataset: Dataset, source: string): DataSummary {
@@ -274,6 +316,26 @@ export class TrainingService {
       validation: this.#data.validation.rows,
       classes: dataset.targetKind === 'class' ? classCounts(dataset, classesOf(data)) : null,
     };
+  }
+
+  /** Of a model that is held, float32[P]: from where it was made, or from its chunks. */
+  async #parameters(header: HeaderId): Promise<Float32Array> {
+    if (this.#model?.header !== header) {
+      this.#model = { header, parameters: bytesToFloat32(await this.#lanes(header)) };
+    }
+    return this.#model.parameters;
+  }
+
+  /** The lanes of a batch that is held completely. */
+  async #lanes(header: HeaderId): Promise<Uint8Array> {
+    const lanes = await this.#storage().lanes(header);
+    if (lanes === null) throw new Error(`batch ${shortId(header)} is not complete any more`);
+    return lanes;
+  }
+
+  #storage(): Remote<BatchAccess> {
+    if (this.#batches === null) throw new Error('bug: the training service is not connected');
+    return this.#batches;
   }
 
   #openTrainer(): Promise<Trainer> {

@@ -1,4 +1,4 @@
-import { proxy, type Remote } from 'comlink';
+import { proxy, transfer, type Remote } from 'comlink';
 import { CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining, systemRandom } from '../adapters/index.ts'; // prettier-ignore
 import type { DataSummary, StorageService, TrainingService, Verdict } from '../adapters/index.ts';
 import { encodeScalar, sign, toScalar, type Identity } from '../crypto/index.ts';
@@ -65,6 +65,9 @@ export class Participant {
     }
     this.#storage = startStorage();
     this.#training = startTraining();
+    const { port1, port2 } = new MessageChannel();
+    await this.#storage.connect(transfer(port1, [port1]));
+    await this.#training.connect(transfer(port2, [port2]));
     await this.#storage.open(
       databaseOf(identity),
       proxy((problem: string) => {

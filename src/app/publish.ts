@@ -1,4 +1,5 @@
 import type { CoordinatorLink } from '../adapters/index.ts';
+import { keepEqual, sameFields } from './keep-equal.ts';
 import type { RoundDriver } from './round-driver.ts';
 import type { BatchView, PeerView, RateSample, RoundView } from './state.ts';
 import type { AppStore } from './store.ts';
@@ -19,7 +20,7 @@ export function publish(
   const state = store.getState();
 
   const connected = new Map(peers.map((peer) => [peer.id, peer]));
-  const peerViews: PeerView[] = [...totals].map(([id, total]) => {
+  const newPeers: PeerView[] = [...totals].map(([id, total]) => {
     const peer = connected.get(id);
     return {
       id,
@@ -31,7 +32,7 @@ export function publish(
     };
   });
 
-  const batchViews: BatchView[] = batches.map(({ header, held, pending }) => ({
+  const newBatches: BatchView[] = batches.map(({ header, held, pending }) => ({
     header: header.id,
     kind: header.kind,
     round: header.round,
@@ -47,6 +48,9 @@ export function publish(
       }),
     ),
   }));
+
+  const peerViews = keepEqual(state.peers, newPeers, sameFields);
+  const batchViews = keepEqual(state.batches, newBatches, sameBatch);
 
   const sum = (of: (peer: PeerView) => number) => peerViews.reduce((total, p) => total + of(p), 0);
   const uploaded = sum((peer) => peer.uploaded);
@@ -68,6 +72,15 @@ export function publish(
     server: { up: link.bytesOut, down: link.bytesIn + swarm.counters.seededBytes },
     rates: sampleRates(state.rates, { uploaded, downloaded }),
   });
+}
+
+/** Whether two views would draw the same row. */
+function sameBatch(a: BatchView, b: BatchView): boolean {
+  if (a === b) return true;
+  if (a.header !== b.header || a.chunks !== b.chunks) return false;
+  if (a.heldBy.size !== b.heldBy.size) return false;
+  for (const [peer, chunks] of a.heldBy) if (b.heldBy.get(peer) !== chunks) return false;
+  return a.own.every((state, index) => state === b.own[index]);
 }
 
 let last = { at: 0, uploaded: 0, downloaded: 0 };

@@ -1,9 +1,9 @@
-import { proxy, transfer, type Remote } from 'comlink';
+import { proxy, type Remote } from 'comlink';
 import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
 import type { Identity } from '../crypto/index.ts';
-import { assert, messageOf, type HeaderId, type PeerId, type TaskId } from '../lib/index.ts';
+import { messageOf, ok, type HeaderId, type PeerId, type TaskId } from '../lib/index.ts';
 import type { ClientMessage, Metrics } from '../protocol/index.ts';
-import { RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
+import { isUnsigned, RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
 import { RoundClock } from './round-clock.ts';
 import type { RoundTiming } from './state.ts';
@@ -65,7 +65,7 @@ export class RoundDriver {
     const { storage, onVerified, onRefused, onLog } = this.#options;
     this.#verifying = this.#verifying
       .then(async () => {
-        const verified = await storage.verify(message);
+        const verified = isUnsigned(message) ? ok(message) : await storage.verify(message);
         if (!verified.ok) {
           onRefused(message.type, verified.error);
           return;
@@ -169,7 +169,7 @@ export class RoundDriver {
       const onProgress = proxy((done: number, total: number, loss: number) =>
         onTraining({ done, total, loss }),
       );
-      const result = await training.train(await this.#lanes(model.id), onProgress);
+      const result = await training.train(model.id, onProgress);
       if (result !== null) this.#handle({ type: 'trained', round, attempt, ...result });
     } catch (thrown) {
       onLog('error', `training failed: ${messageOf(thrown)}`);
@@ -180,24 +180,18 @@ export class RoundDriver {
   }
 
   async #seal({ round, attempt, opening, scales }: Effect<'seal'>): Promise<void> {
-    const { storage, training, identity, task, onSealing } = this.#options;
+    const { training, identity, task, onSealing } = this.#options;
     const elapsedMs = Math.max(0, now() - this.#openedAt);
     const order = { task, round, opening, secret: identity.secret, elapsedMs };
-    const sealed = await training.seal(order, scales, proxy(onSealing));
+    const signed = await training.seal(order, scales, proxy(onSealing));
     onSealing(null);
-    const id = headerId(sealed.signed.header);
-    await storage.keepOwn(id, transferred(sealed.payloads));
-    this.#made.add(id);
-    this.#handle({ type: 'sealed', round, attempt, signed: sealed.signed });
+    this.#made.add(headerId(signed.header));
+    this.#handle({ type: 'sealed', round, attempt, signed });
   }
 
-  async #aggregate({ manifest, model, headers }: Effect<'aggregate'>): Promise<void> {
+  async #aggregate({ manifest, model }: Effect<'aggregate'>): Promise<void> {
     const { round, attempt, revision, scales, entries } = manifest;
-    const base = await this.#lanes(model.id);
-    const updates = await Promise.all(entries.map((entry) => this.#lanes(entry.header)));
-    assert(updates.length === headers.length, 'one update an entry');
-    const weights = entries.map((entry) => entry.weight);
-    const digest = await this.#options.training.aggregate(base, updates, weights, scales);
+    const digest = await this.#options.training.aggregate(model.id, entries, scales);
     this.#options.onAggregated(round, digest);
     this.#handle({ type: 'aggregated', round, attempt, revision, digest });
   }
@@ -209,12 +203,10 @@ export class RoundDriver {
 
   /** Proves the sum against the manifest and sends it. */
   async #upload({ manifest }: Effect<'upload'>): Promise<void> {
-    const { storage, training, identity, task, send, onSealing } = this.#options;
+    const { training, identity, task, send, onSealing } = this.#options;
     const { round, attempt, revision, entries, opening, digest } = manifest;
-    const blinders = await storage.sumBlinders(entries);
-    if (blinders === null) throw new Error(`round ${round}: an update is not complete any more`);
     const order = { task, round, opening, manifest: digest, secret: identity.secret };
-    const { signed, payloads } = await training.sealSum(order, blinders, proxy(onSealing));
+    const { signed, payloads } = await training.sealSum(order, entries, proxy(onSealing));
     onSealing(null);
     send({ type: 'sum-header', round, attempt, revision, signed });
     payloads.forEach((payload, index) =>
@@ -223,8 +215,7 @@ export class RoundDriver {
   }
 
   async #install({ model }: Effect<'install'>): Promise<void> {
-    const lanes = await this.#options.training.aggregatedModel();
-    if (lanes !== null && (await this.#options.storage.install(model, lanes))) {
+    if (await this.#options.training.install(model)) {
       this.#made.add(model.id);
       return;
     }
@@ -232,7 +223,7 @@ export class RoundDriver {
   }
 
   async #evaluate({ model }: Effect<'evaluate'>): Promise<void> {
-    const metrics = await this.#options.training.evaluate(await this.#lanes(model.id));
+    const metrics = await this.#options.training.evaluate(model.id);
     this.#options.onEvaluated(model.round, metrics);
     this.#handle({ type: 'evaluated', round: model.round, metrics });
   }
@@ -247,13 +238,6 @@ export class RoundDriver {
     onTimed(round, { steps, work: this.#clock.workSince({ commit, verify, evaluate }) });
   }
 
-  /** The lanes of a batch that is held completely. */
-  async #lanes(header: HeaderId): Promise<Uint8Array> {
-    const lanes = await this.#options.storage.lanes(header);
-    if (lanes === null) throw new Error(`batch ${header.slice(0, 8)} is not complete any more`);
-    return lanes;
-  }
-
   #inOrder(work: () => Promise<void>): void {
     this.#storing = this.#storing
       .then(work)
@@ -263,9 +247,4 @@ export class RoundDriver {
   #guard(work: Promise<void>): void {
     work.catch((thrown: unknown) => this.#options.onLog('error', messageOf(thrown)));
   }
-}
-
-/** Hands payloads over to a worker instead of copying them. */
-function transferred(payloads: readonly Uint8Array<ArrayBuffer>[]) {
-  return transfer(payloads, payloads.map((payload) => payload.buffer)); // prettier-ignore
 }

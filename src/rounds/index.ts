@@ -4,6 +4,7 @@ export { finishRecord } from './finish-record.ts';
 export { RoundMember } from './member.ts';
 export type { MemberEffect, MemberEvent } from './member-state.ts';
 export {
+  isUnsigned,
   MessageVerifier,
   summandsOf,
   type RoundServerMessage,

@@ -23,6 +23,15 @@ import type { SignedHeader, StorageServer, VerifiedHeader } from '../vds/index.t
 type Replace<M, R> = Omit<M, keyof R> & Readonly<R>;
 type Of<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 
+// prettier-ignore
+const unsignedTypes = ['quantise', 'relay', 'chunk', 'upload', 'caught', 'failed', 'metrics', 'finished', 'members'] as const;
+type UnsignedMessage = Of<(typeof unsignedTypes)[number]>;
+
+/** Whether a message carries no signature: there is nothing of it to verify. */
+export function isUnsigned(message: RoundServerMessage): message is UnsignedMessage {
+  return (unsignedTypes as readonly string[]).includes(message.type);
+}
+
 /** A server message about rounds, its signed parts decoded and verified. */
 export type VerifiedMessage =
   | Replace<Of<'welcome'>, { model: VerifiedHeader; revoked: readonly HeaderId[] }>
@@ -39,17 +48,7 @@ export type VerifiedMessage =
   | { readonly type: 'state'; readonly epoch: number; readonly revoked: readonly HeaderId[] }
   | Replace<Of<'replaced'>, { model: VerifiedHeader }>
   | { readonly type: 'frozen'; readonly freeze: Freeze }
-  | Of<
-      | 'quantise'
-      | 'relay'
-      | 'chunk'
-      | 'upload'
-      | 'caught'
-      | 'failed'
-      | 'metrics'
-      | 'finished'
-      | 'members'
-    >;
+  | UnsignedMessage;
 
 /** The messages that a {@link MessageVerifier} takes. */
 export type RoundServerMessage = Of<VerifiedMessage['type']>;

@@ -42,12 +42,3 @@ export function shareHeld(batches: readonly BatchView[], kind: BatchView['kind']
   if (total === 0) return null;
   return rows.reduce((sum, batch) => sum + countsOf(batch).held, 0) / total;
 }
-
-/** Whether two views would draw the same row. */
-export function sameBatch(a: BatchView, b: BatchView): boolean {
-  if (a === b) return true;
-  if (a.header !== b.header || a.chunks !== b.chunks) return false;
-  if (a.heldBy.size !== b.heldBy.size) return false;
-  for (const [peer, chunks] of a.heldBy) if (b.heldBy.get(peer) !== chunks) return false;
-  return a.own.every((state, index) => state === b.own[index]);
-}

@@ -1,6 +1,6 @@
 import { memo } from 'react';
 import type { BatchView } from '../app/index.ts';
-import { countsOf, rowsOf, sameBatch } from './batches.ts';
+import { countsOf, rowsOf } from './batches.ts';
 import { ChunkBar } from './chunk-bar.tsx';
 import { HolderBars } from './holder-bars.tsx';
 import { PeerName } from './peer-name.tsx';
@@ -45,39 +45,36 @@ interface RowProps {
   readonly you: boolean;
 }
 
-const Row = memo(
-  function Row({ batch, you }: RowProps) {
-    const { kind, round, author, chunks, own, heldBy, header } = batch;
-    const { held, pending } = countsOf(batch);
-    return (
-      <div
-        className="mm-chunks-row"
-        role="row"
-        data-testid="chunk-row"
-        data-header={header}
-        data-kind={kind}
-        data-held={held}
-        data-chunks={chunks}
-      >
-        <span role="rowheader" className="mm-chunks-name">
-          {kind === 'update' ? (
-            <PeerName id={author} you={you} />
-          ) : (
-            `${kind === 'model' ? 'Model' : 'Sum'} ${round}`
-          )}
-        </span>
-        <span role="cell" className="mm-chunks-bar">
-          <ChunkBar own={own} label={`${held} of ${chunks} chunks held, ${pending} on their way`} />
-        </span>
-        <span role="cell" className="mm-number" data-full={held === chunks}>
-          {held}/{chunks}
-        </span>
-        <span role="cell">{!you && <HolderBars heldBy={heldBy} chunks={chunks} />}</span>
-      </div>
-    );
-  },
-  (before, after) => before.you === after.you && sameBatch(before.batch, after.batch),
-);
+const Row = memo(function Row({ batch, you }: RowProps) {
+  const { kind, round, author, chunks, own, heldBy, header } = batch;
+  const { held, pending } = countsOf(batch);
+  return (
+    <div
+      className="mm-chunks-row"
+      role="row"
+      data-testid="chunk-row"
+      data-header={header}
+      data-kind={kind}
+      data-held={held}
+      data-chunks={chunks}
+    >
+      <span role="rowheader" className="mm-chunks-name">
+        {kind === 'update' ? (
+          <PeerName id={author} you={you} />
+        ) : (
+          `${kind === 'model' ? 'Model' : 'Sum'} ${round}`
+        )}
+      </span>
+      <span role="cell" className="mm-chunks-bar">
+        <ChunkBar own={own} label={`${held} of ${chunks} chunks held, ${pending} on their way`} />
+      </span>
+      <span role="cell" className="mm-number" data-full={held === chunks}>
+        {held}/{chunks}
+      </span>
+      <span role="cell">{!you && <HolderBars heldBy={heldBy} chunks={chunks} />}</span>
+    </div>
+  );
+});
 
 function Legend() {
   return (

@@ -1,5 +1,5 @@
 import { IconCircleCheck, IconCircleX, IconLoader2 } from '@tabler/icons-react';
-import { useState } from 'react';
+import { memo, useState } from 'react';
 import type { BatchView, RefusalView } from '../app/index.ts';
 import type { HeaderId, PeerId } from '../lib/index.ts';
 import { countsOf } from './batches.ts';
@@ -38,7 +38,7 @@ export function ProofLines() {
   );
 }
 
-function BatchLine({ batch }: { readonly batch: BatchView }) {
+const BatchLine = memo(function BatchLine({ batch }: { readonly batch: BatchView }) {
   const { header, kind, round, author, chunks } = batch;
   const { held } = countsOf(batch);
   return (
@@ -46,7 +46,7 @@ function BatchLine({ batch }: { readonly batch: BatchView }) {
       {held} of {chunks} {chunks === 1 ? 'chunk holds' : 'chunks hold'}
     </Line>
   );
-}
+});
 
 interface LineProps {
   readonly header: HeaderId;
