@@ -41,6 +41,25 @@ test('a link to a task that the coordinator does not have says so', async ({
   await expect(tab.getByTestId('stopped')).toContainText('does not have the task');
 });
 
+test('a CRS that is not the one that the task pins stops the tab, which says why', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate();
+  const context = await browser.newContext();
+  await context.route('**/crs', async (route) => {
+    const response = await route.fetch();
+    const body = await response.body();
+    const last = body.length - 1;
+    body[last] = (body[last] ?? 0) ^ 1;
+    await route.fulfill({ response, body });
+  });
+  const tab = await openTab(url, context);
+  const reason = 'Nothing of this task can be verified: CRS file: not the one that the task pins.';
+  await expect(tab.getByText(reason).first()).toBeVisible();
+});
+
 test('a browser without WebRTC is told so', async ({ browser, coordinate, openTab }) => {
   const { url } = await coordinate();
   const context = await browser.newContext();

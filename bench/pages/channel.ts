@@ -61,7 +61,7 @@ async function startSwarm(
     proxy(() => undefined),
   );
   const about = { task, ownerKey: owner.id, settings: batch.crs, crs: batch.crs };
-  const joined = await storage.join(about, proxy(() => undefined)); // prettier-ignore
+  const joined = await storage.join(about);
   if (!joined.ok) throw new Error(joined.error);
   const swarm = new SwarmDriver({
     self: identity.id,

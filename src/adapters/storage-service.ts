@@ -5,7 +5,7 @@ import type { Answer, Question } from '../protocol/index.ts';
 import { MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts';
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
 import type { AuditParties, ChunkStore, VerifiedHeader } from '../vds/index.ts';
-import { loadCrs } from './crs-source.ts';
+import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { FallbackChunkStore } from './fallback-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
@@ -40,6 +40,7 @@ export class StorageService {
   /** Batches that this tab made, all of whose chunks are kept: the database need not be asked. */
   readonly #made = new Set<HeaderId>();
   readonly #random: Random = systemRandom();
+  #crs: LoadedCrs | null = null;
   #totals = { ms: 0, headers: 0, chunks: 0 };
 
   /** @param onTrouble told when chunks are kept in memory only, and why */
@@ -56,37 +57,41 @@ export class StorageService {
   }
 
   /**
-   * Gets the task's CRS, verified, and starts to check everything against it. A file that this
-   * browser verified before takes milliseconds, another seconds.
+   * Gets the task's CRS, by the digest that the task pins, and starts to check everything against
+   * it.
    *
-   * @returns the file, to commit with in another worker
+   * @returns whether this browser verified it before; else {@link verifyCrs} is due
    */
-  async join(
-    about: {
-      readonly task: TaskId;
-      readonly ownerKey: PeerId;
-      /** SHA-256 of the task's description. */
-      readonly settings: Uint8Array;
-      readonly crs: Uint8Array;
-    },
-    onProgress: (share: number) => void,
-  ): Promise<
-    Result<{
-      readonly file: Uint8Array<ArrayBuffer>;
-      readonly cached: boolean;
-      readonly ms: number;
-    }>
-  > {
-    const start = performance.now();
+  async join(about: {
+    readonly task: TaskId;
+    readonly ownerKey: PeerId;
+    /** SHA-256 of the task's description. */
+    readonly settings: Uint8Array;
+    readonly crs: Uint8Array;
+  }): Promise<Result<{ readonly isVerified: boolean }>> {
     const { task, ownerKey, settings } = about;
-    const loaded = await loadCrs(task, about.crs, this.#random, onProgress);
+    const loaded = await loadCrs(task, about.crs, this.#random);
     if (!loaded.ok) return loaded;
-    const { crs, cached } = loaded.value;
+    const { crs, verify } = loaded.value;
     if (crs.isTest) return err('CRS: the one for tests, whose trapdoor everybody knows');
+    this.#crs = loaded.value;
     const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
     this.#server = new StorageServer(verifier, this.#store, this.#random);
     this.#messages = new MessageVerifier(this.#server, { task, ownerKey, settings });
-    return ok({ file: crs.file, cached, ms: performance.now() - start });
+    return ok({ isVerified: verify === null });
+  }
+
+  /**
+   * Verifies the CRS point by point, unless this browser did before: seconds, in which messages are
+   * answered. Nothing is committed to with one that was not verified.
+   *
+   * @returns the file, to commit with in another worker
+   */
+  async verifyCrs(onProgress: (share: number) => void): Promise<Result<Uint8Array<ArrayBuffer>>> {
+    if (this.#crs === null) return err('bug: no CRS was loaded');
+    const { crs, verify } = this.#crs;
+    const verified = (await verify?.(onProgress)) ?? ok(null);
+    return verified.ok ? ok(crs.file) : verified;
   }
 
   /** Verifies a message from the coordinator: signatures, openings, states, sums. */

@@ -68,6 +68,18 @@ export interface SealedBatch {
   readonly payloads: readonly Uint8Array<ArrayBuffer>[];
 }
 
+/** A promise that is settled from outside. */
+function deferred<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<T>((done, failed) => {
+    resolve = done;
+    reject = failed;
+  });
+  promise.catch(() => undefined); // who waits for it is told
+  return { promise, resolve, reject };
+}
+
 /** Lets messages in between two pieces of work. */
 const breathe = () => new Promise<void>((resolve) => setTimeout(resolve));
 
@@ -92,7 +104,8 @@ export class TrainingService {
   /** The model that was needed last: the next round starts from it. */
   #model: { readonly header: HeaderId; readonly parameters: Float32Array } | null = null;
   #batches: Remote<BatchAccess> | null = null;
-  #key: Promise<CommitmentKey> | null = null;
+  /** Resolves when the CRS is verified and its table is built: sealing waits for it. */
+  readonly #key = deferred<CommitmentKey>();
   #commitMs = 0;
   #evaluateMs = 0;
   readonly #random: Random = systemRandom();
@@ -114,8 +127,7 @@ export class TrainingService {
   openCrs(file: Uint8Array<ArrayBuffer>): void {
     const crs = Crs.open(file, this.#opened().crs);
     if (!crs.ok) throw new Error(crs.error);
-    this.#key = CommitmentKey.build(crs.value, breathe);
-    this.#key.catch(() => undefined); // who needs it is told
+    CommitmentKey.build(crs.value, breathe).then(this.#key.resolve, this.#key.reject);
   }
 
   /** Makes this member's share of the task's built-in digits. */
@@ -291,8 +303,7 @@ export class TrainingService {
     time: Sealing | null,
     onProgress: (share: number) => void,
   ): Promise<SealedBatch> {
-    if (this.#key === null) throw new Error('bug: sealing before the CRS');
-    const key = await this.#key;
+    const key = await this.#key.promise;
     const { task, round, opening, secret, manifest } = order;
     const author = identityOf(secret);
     const start = performance.now();

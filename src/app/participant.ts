@@ -343,26 +343,47 @@ export class Participant {
     if (description.data.kind === 'image' && description.data.builtIn) this.useBuiltIn();
   }
 
-  /** Gets and verifies the task's CRS; without it there is nothing that this tab can do. */
+  /** Gets the task's CRS; without it there is nothing that this tab can do. */
   async #openCrs(
     task: TaskId,
     description: TaskDescription,
     storage: Remote<StorageService>,
     training: Remote<TrainingService>,
   ): Promise<void> {
-    this.#proofs({ crs: { state: 'verifying', share: 0 } });
-    const onProgress = (share: number) => this.#proofs({ crs: { state: 'verifying', share } });
+    const start = performance.now();
     const { ownerKey, crs } = description;
     const pinned = { task, ownerKey, settings: settingsDigest(description), crs };
-    const loaded = await storage.join(pinned, proxy(onProgress));
+    const loaded = await storage.join(pinned);
     if (!loaded.ok) {
-      this.#stop(`Nothing of this task can be verified: ${loaded.error}.`);
+      this.#stopUnverified(loaded.error);
       throw new Error(loaded.error);
     }
-    const { file, cached, ms } = loaded.value;
+    void this.#verifyCrs(storage, training, loaded.value.isVerified, start);
+  }
+
+  /** Verifies the CRS while the tab trains; it commits to nothing before. */
+  async #verifyCrs(
+    storage: Remote<StorageService>,
+    training: Remote<TrainingService>,
+    cached: boolean,
+    start: number,
+  ): Promise<void> {
+    const onProgress = (share: number) => this.#proofs({ crs: { state: 'verifying', share } });
+    const file = await storage.verifyCrs(proxy(onProgress)).catch((thrown: unknown) => {
+      return { ok: false as const, error: messageOf(thrown) };
+    });
+    if (!file.ok) {
+      this.#stopUnverified(file.error);
+      return;
+    }
+    await training.openCrs(file.value);
+    const ms = performance.now() - start;
     this.#proofs({ crs: { state: 'ready', ms, cached } });
     this.#log('info', `CRS ${cached ? 'loaded' : 'loaded and verified'} in ${Math.round(ms)} ms`);
-    await training.openCrs(file);
+  }
+
+  #stopUnverified(reason: string): void {
+    this.#stop(`Nothing of this task can be verified: ${reason}.`);
   }
 
   #verified(message: VerifiedMessage): void {
