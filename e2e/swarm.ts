@@ -22,6 +22,9 @@ export interface TestCoordinator extends Coordinator {
   startAgain(): Promise<Coordinator>;
 }
 
+/** 25,450 parameters: seven chunks an update, and a CRS that a tab verifies in a second. */
+const smallModel = { kind: 'mlp' as const, hidden: [32] };
+
 /** What a lying tab does; see lying-training.worker.ts. */
 export type Lie = 'gamma' | 'header' | 'sum';
 
@@ -50,7 +53,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const thread = startOwner((thrown) => {
         throw thrown;
       });
-      const scalars = scalarsFor(digitsTask(readConfig({})));
+      const scalars = scalarsFor({ ...digitsTask(readConfig({})), model: smallModel });
       await openCrs(store, scalars, () => makeCrs(scalars, thread, () => undefined));
       await thread.close();
       await store.close();
@@ -98,7 +101,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const dataFolder = await mkdtemp(join(tmpdir(), 'murmuration-test-'));
       folders.push(dataFolder);
       await cp(emptyDatabase, join(dataFolder, 'db'), { recursive: true });
-      const task = { ...digitsTask(config), ...settings };
+      const task = { ...digitsTask(config), model: smallModel, ...settings };
       const start = async (port: number) => {
         const coordinator = await startCoordinator(
           { ...config, port, dataFolder },

@@ -9,7 +9,10 @@ test('four contexts train two rounds and arrive at equal models, most bytes peer
   coordinate,
   openTab,
 }) => {
-  const { url, traffic, room } = await coordinate({ minimum: 4 });
+  const { url, traffic, room } = await coordinate({
+    minimum: 4,
+    model: { kind: 'mlp', hidden: [128] },
+  });
   const tabs = await Promise.all([1, 2, 3, 4].map(() => openTab(url)));
   for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
   const digests = await Promise.all(tabs.map((tab) => closedRound(tab, 2)));

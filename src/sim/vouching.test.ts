@@ -38,8 +38,9 @@ function expectAgreement({ network, closed }: Setting, authors: readonly Simulat
 /** ms that the round took. */
 const durationOf = ({ network }: Setting) => at(network.coordinator.snapshot().history, 0).ms;
 
-const corrupt = (payloads: readonly Uint8Array[]) =>
-  payloads.map((bytes) => bytes.with(100, at(bytes, 100) ^ 1));
+/** One bit of every chunk is another; without a place, of a lane. */
+const corrupt = (payloads: readonly Uint8Array[], place = 100) =>
+  payloads.map((bytes) => bytes.with(place, at(bytes, place) ^ 1));
 
 /** The same statement about other things, signed by whom it is said to be of, or by somebody else. */
 function restate(
@@ -78,11 +79,15 @@ describe('an author', () => {
     }
   });
 
-  test('of whom nobody gets a chunk that holds is named and dropped, without waiting', () => {
+  test.each([
+    ['γ₀', 31],
+    ['γ₂', 95],
+    ['a lane', 100],
+  ])('that serves everybody another %s is named and dropped, without waiting', (_, place) => {
     // As one whose lanes are of 1000 has to: no payload is what its header says.
     const setting = start(4);
     const liar = at(setting.tabs, 1);
-    liar.serve = corrupt;
+    liar.serve = (payloads) => corrupt(payloads, place);
     expectAgreement(setting, setting.tabs.filter((tab) => tab !== liar)); // prettier-ignore
     expect(durationOf(setting)).toBeLessThan(exchangeMs / 2);
     expect(saidOf(setting, liar)).toContain(`${shortId(liar.identity.id)}: chunk refused: chunk digest`); // prettier-ignore
@@ -92,7 +97,7 @@ describe('an author', () => {
   test('that gives the coordinator nothing of what was complained of is dropped as well', () => {
     const setting = start(4);
     const liar = at(setting.tabs, 1);
-    liar.serve = corrupt;
+    liar.serve = (payloads) => corrupt(payloads);
     liar.tamper = (message) => (message.type === 'relayed' ? null : message);
     expectAgreement(setting, setting.tabs.filter((tab) => tab !== liar)); // prettier-ignore
     expect(durationOf(setting)).toBeLessThan(exchangeMs);
