@@ -74,6 +74,14 @@ test('a table trains over CSV files, and one that does not fit is refused', asyn
   expect(room.snapshot().history).toHaveLength(2);
 });
 
+/** A number's eight bytes, in either order. */
+function doublesOf(value: number): Buffer[] {
+  const [little, big] = [Buffer.alloc(8), Buffer.alloc(8)];
+  little.writeDoubleLE(value);
+  big.writeDoubleBE(value);
+  return [little, big];
+}
+
 test('nothing of the data leaves the tab', async ({ coordinate, openTab }) => {
   const { url } = await coordinate({ minimum: 1, rounds: 1, data: table, model: { kind: 'mlp', hidden: [] } }); // prettier-ignore
   const tab = await openTab(url);
@@ -86,12 +94,17 @@ test('nothing of the data leaves the tab', async ({ coordinate, openTab }) => {
     socket.on('framesent', ({ payload }) => sent.push(Buffer.from(payload))),
   );
   await tab.reload();
-  const marked = Array.from({ length: 30 }, (_, i) => `F,${777_000 + i}.125,${i % 2 ? 'a' : 'b'}`);
+  const values = Array.from({ length: 30 }, (_, i) => 777_000.125 + i);
+  const marked = values.map((value, i) => `F,${value},${i % 2 ? 'a' : 'b'}`);
   const csv = file('secret-name.csv', ['sex,length,kind', ...marked].join('\n'));
   await tab.getByTestId('file-input').setInputFiles([csv]);
   await expect(tab.getByTestId('finished')).toBeVisible();
   const all = Buffer.concat(sent);
   expect(all.length).toBeGreaterThan(200); // hello, ready, trained, header, …
-  expect(all.includes('777')).toBe(false);
+  // As text, and as the numbers that it is read as.
+  for (const value of values) {
+    for (const bytes of [String(value), ...doublesOf(value)])
+      expect(all.includes(bytes)).toBe(false);
+  }
   expect(all.includes('secret-name')).toBe(false);
 });
