@@ -7,6 +7,7 @@ import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer,
 import type { AuditParties, ChunkStore, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
+import { FreezeBook } from './freeze-book.ts';
 import { FallbackChunkStore } from './fallback-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
 
@@ -40,11 +41,13 @@ export class StorageService {
   /** Batches that this tab made, all of whose chunks are kept: the database need not be asked. */
   readonly #made = new Set<HeaderId>();
   readonly #random: Random = systemRandom();
+  #freezes: FreezeBook | null = null;
   #crs: LoadedCrs | null = null;
   #totals = { ms: 0, headers: 0, chunks: 0 };
 
   /** @param onTrouble told when chunks are kept in memory only, and why */
   async open(database: string, onTrouble: (problem: string) => void): Promise<void> {
+    this.#freezes = await FreezeBook.open(`${database}-freezes`);
     const troubled = (problem: string) => {
       this.#made.clear();
       onTrouble(problem);
@@ -77,7 +80,8 @@ export class StorageService {
     this.#crs = loaded.value;
     const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
     this.#server = new StorageServer(verifier, this.#store, this.#random);
-    this.#messages = new MessageVerifier(this.#server, { task, ownerKey, settings });
+    const frozen = (await this.#freezes?.newest(task)) ?? null;
+    this.#messages = new MessageVerifier(this.#server, { task, ownerKey, settings }, frozen);
     return ok({ isVerified: verify === null });
   }
 
@@ -95,12 +99,16 @@ export class StorageService {
   }
 
   /** Verifies a message from the coordinator: signatures, openings, states, sums. */
-  verify(message: RoundServerMessage): Result<VerifiedMessage> {
+  async verify(message: RoundServerMessage): Promise<Result<VerifiedMessage>> {
     const messages = this.#messages;
     if (messages === null) return err('bug: a message before the CRS');
     if (message.type === 'manifest') this.#totals.headers += message.headers.length;
     if (message.type === 'closed') this.#totals.headers += 2;
-    return this.#timed(() => messages.verify(message, Math.floor(Date.now() / 1000)));
+    const verified = this.#timed(() => messages.verify(message, Math.floor(Date.now() / 1000)));
+    // Kept before a sum may be opened for it.
+    if (verified.ok && verified.value.type === 'frozen')
+      await this.#freezes?.keep(verified.value.freeze);
+    return verified;
   }
 
   /** Lets the training worker at the chunks of batches, and at nothing else. @param port its end */

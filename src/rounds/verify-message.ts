@@ -76,11 +76,13 @@ export class MessageVerifier {
   /** The newest manifest: what the next sum is a sum of. */
   #manifest: Extract<VerifiedMessage, { type: 'manifest' }> | null = null;
   /** The first freeze that came of the newest attempt that had one: it is final. */
-  #freeze: Freeze | null = null;
+  #freeze: Freeze | null;
 
-  constructor(server: StorageServer, expected: Expected) {
+  /** @param frozen the newest freeze that this tab took before it was loaded anew */
+  constructor(server: StorageServer, expected: Expected, frozen: Freeze | null = null) {
     this.#server = server;
     this.#expected = expected;
+    this.#freeze = frozen;
   }
 
   /**

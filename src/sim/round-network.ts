@@ -1,7 +1,7 @@
 import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
 import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates, totalOf } from '../learning/index.ts'; // prettier-ignore
-import { serverCodec, settingsDigest, type ClientMessage, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
+import { serverCodec, settingsDigest, type ClientMessage, type Freeze, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
 import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
@@ -103,7 +103,7 @@ export class RoundNetwork {
     this.disconnect(member);
     member.machine = new RoundMember(member.identity);
     member.server = this.#server();
-    member.messages = this.#messages(member.server);
+    member.messages = this.#messages(member.server, member.frozen);
     member.delta = null;
     this.#later(1_000, () => this.connect(member));
   }
@@ -187,6 +187,7 @@ export class RoundNetwork {
       if (value.type === 'challenge' || value.type === 'signal' || value.type === 'refused') return;
       if (value.type === 'ask') return;
       const verified = member.messages.verify(value, this.seconds);
+      if (verified.ok && verified.value.type === 'frozen') member.frozen = verified.value.freeze;
       if (verified.ok) this.member(member, { type: 'message', message: verified.value });
       else this.#refused(member, value.type, verified.error, sent !== message);
     });
@@ -456,10 +457,10 @@ export class RoundNetwork {
     return new StorageServer(verifier, new MemoryChunkStore(), seededRandom(3));
   }
 
-  #messages(server: StorageServer): MessageVerifier {
+  #messages(server: StorageServer, frozen: Freeze | null = null): MessageVerifier {
     const { task, identity, description } = this.owner;
     const settings = settingsDigest(description);
-    return new MessageVerifier(server, { task, ownerKey: identity.id, settings });
+    return new MessageVerifier(server, { task, ownerKey: identity.id, settings }, frozen);
   }
 
   #later(ms: number, run: () => void): void {

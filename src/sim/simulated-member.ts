@@ -1,6 +1,6 @@
 import { identityOf, sha256, type Identity } from '../crypto/index.ts';
 import { utf8ToBytes, type HeaderId, type PeerId, type Random } from '../lib/index.ts';
-import type { ClientMessage } from '../protocol/index.ts';
+import type { ClientMessage, Freeze } from '../protocol/index.ts';
 import type { MessageVerifier } from '../rounds/index.ts';
 import { RoundMember } from '../rounds/index.ts';
 import type { StorageServer } from '../vds/index.ts';
@@ -19,6 +19,8 @@ export interface SimulatedMember {
   readonly held: Map<HeaderId, readonly Uint8Array[]>;
   /** Chunks of batches that are not complete. */
   readonly partial: Map<HeaderId, Map<number, Uint8Array>>;
+  /** The newest freeze that it took, which a reload does not forget. */
+  frozen: Freeze | null;
   readonly digests: Map<number, string>;
   readonly log: string[];
   /** Messages and chunks that it refused, and why. */
@@ -59,6 +61,7 @@ export function simulateMember(
     online: false,
     held: new Map(),
     partial: new Map(),
+    frozen: null,
     digests: new Map(),
     log: [],
     refused: [],

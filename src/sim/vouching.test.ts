@@ -300,7 +300,7 @@ describe('the freeze', () => {
     expect(say({ type: 'manifest', manifest: signed, headers })).toBe('manifest: another one than was frozen'); // prettier-ignore
   });
 
-  test('is told again to a member that reloads', () => {
+  test('is told again to a member that reloads, and no other one is taken', () => {
     const setting = start(3);
     const { network, tabs, phase } = setting;
     for (const tab of tabs) tab.uploadMs = 10_000;
@@ -309,8 +309,12 @@ describe('the freeze', () => {
     const tab = tabs.find(({ identity }) => identity.id !== first);
     assert(tab !== undefined, 'somebody else');
     network.run(() => tab.digests.has(1), minute);
+    const known = manifestOf(tab).digest;
     tab.digests.clear();
     network.reload(tab);
+    const other = { type: 'frozen', freeze: freezeOf(setting, sha256(known)) } as const;
+    const again = tab.messages.verify(other, network.seconds);
+    expect(again).toEqual({ ok: false, error: 'freeze: another one was sent for this attempt' });
     expect(network.run(() => tab.digests.has(1), minute)).toBe(true);
     expectAgreement(setting, tabs);
   });
