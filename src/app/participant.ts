@@ -376,8 +376,8 @@ export class Participant {
       this.#stopUnverified(file.error);
       return;
     }
-    await training.openCrs(file.value);
     const ms = performance.now() - start;
+    await training.openCrs(file.value);
     this.#proofs({ crs: { state: 'ready', ms, cached } });
     this.#log('info', `CRS ${cached ? 'loaded' : 'loaded and verified'} in ${Math.round(ms)} ms`);
   }
