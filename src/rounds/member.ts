@@ -31,8 +31,8 @@ export class RoundMember {
   /** Headers by round, for retention: this round's and the one's before. */
   readonly #rounds = new Map<number, Set<HeaderId>>();
   #vouchedAt = -Infinity;
-  /** Chunks held of others when we last vouched. */
-  #vouchedFor = 0;
+  /** Chunks held of others when we last vouched; −1 before: who can have none says that it is there. */
+  #vouchedFor = -1;
   /** Chunks of this attempt that we complained of, or gave to the coordinator. */
   readonly #complained = new Set<ChunkKey>();
   readonly #relayed = new Set<ChunkKey>();
@@ -231,7 +231,7 @@ export class RoundMember {
     if ('manifest' in step && isSame(step, manifest)) {
       if (step.manifest.revision > manifest.revision) return;
       if (step.manifest.revision === manifest.revision) {
-        this.#vouchedFor = 0; // the coordinator may have forgotten
+        this.#vouchedFor = -1; // the coordinator may have forgotten
         if (step.name === 'done') this.#send(step.report);
         return;
       }
@@ -250,7 +250,7 @@ export class RoundMember {
     };
     for (const header of headers) this.#fetch(header);
     this.#vouchedAt = -Infinity;
-    this.#vouchedFor = 0;
+    this.#vouchedFor = -1;
   }
 
   #aggregated(event: Extract<MemberEvent, { type: 'aggregated' }>) {

@@ -73,6 +73,18 @@ describe('a batch is settled', () => {
   });
 });
 
+test('a batch is checked where all checkers vouched for a chunk, or the coordinator found it to hold', () => {
+  const vouches = open();
+  say(vouches, b, ofA, all);
+  expect(vouches.isChecked(ofA, everybody)).toBe(false); // c lacks it: b's word alone will not do
+  say(vouches, c, ofA, [0, 1]);
+  vouches.takeRelayed(ofA, 2);
+  expect(vouches.isChecked(ofA, everybody)).toBe(false);
+  vouches.takeRelayed(ofA, 3);
+  expect(vouches.isChecked(ofA, everybody)).toBe(true);
+  expect(vouches.isChecked(ofB, [b.id])).toBe(false);
+});
+
 test('a complaint counts until its speaker vouches', () => {
   const vouches = open();
   say(vouches, b, ofA, [1, 2], 'complaint');

@@ -105,6 +105,17 @@ export class Vouches {
     return others.length > 0 || this.unvouched(header).length === 0;
   }
 
+  /** As settled, with the coordinator's own check in place of anybody's word. */
+  isChecked(header: VerifiedHeader, checkers: readonly PeerId[]): boolean {
+    const { id, author, columns } = header;
+    const others = checkers.filter((peer) => peer !== author);
+    return [...columns.keys()].every(
+      (index) =>
+        this.wasRelayed(id, index) ||
+        (others.length > 0 && others.every((peer) => this.vouches(peer, id, index))),
+    );
+  }
+
   /** Whether every chunk can be had of somebody who is there. */
   canBeHad(header: VerifiedHeader, isPresent: (peer: PeerId) => boolean): boolean {
     if (isPresent(header.author)) return true;

@@ -94,6 +94,35 @@ describe('an author', () => {
     expect(at(setting.network.coordinator.snapshot().history, 0).revision).toBe(2);
   });
 
+  test('that serves nobody is dropped, whoever vouches for it', () => {
+    const setting = start(4);
+    const [liar, friend, ...honest] = setting.tabs;
+    assert(liar !== undefined && friend !== undefined, 'four tabs');
+    for (const tab of honest) tab.unreachable.add(liar.identity.id);
+    liar.tamper = (message) =>
+      message.type === 'relayed' ? { ...message, payload: null } : message;
+    friend.serve = (payloads, to) => (to === null ? corrupt(payloads) : payloads);
+    friend.tamper = blindly(setting, friend);
+    expectAgreement(setting, [friend, ...honest]);
+    expect(durationOf(setting)).toBeLessThan(2 * exchangeMs);
+  });
+
+  test('that serves nobody is not counted where all that there is vouches for it, but one', () => {
+    const setting = start(3);
+    const { network, tabs, closed } = setting;
+    const [liar, friend, honest] = tabs;
+    assert(liar !== undefined && friend !== undefined && honest !== undefined, 'three tabs');
+    for (const bad of [liar, friend]) {
+      honest.unreachable.add(bad.identity.id);
+      bad.tamper = (message) =>
+        message.type === 'relayed' ? { ...message, payload: null } : blindly(setting, bad)(message);
+    }
+    const failed = () => network.log.some((line) => line.includes('attempt 1 failed'));
+    expect(network.run(() => closed() || failed(), minute)).toBe(true);
+    expect(closed()).toBe(false);
+    expect(network.log.at(-1)).toBe('round 1, attempt 1 failed: too few updates can be had');
+  });
+
   test('that gives the coordinator nothing of what was complained of is dropped as well', () => {
     const setting = start(4);
     const liar = at(setting.tabs, 1);
@@ -122,6 +151,21 @@ describe('a checker', () => {
     expect(durationOf(setting)).toBeGreaterThan(exchangeMs / 2);
     expect(durationOf(setting)).toBeLessThan(exchangeMs);
     expect(saidOf(setting, silent)).toEqual([]);
+  });
+
+  test('that vouches for one author only costs the others nothing but time', () => {
+    const setting = start(4);
+    const withholder = at(setting.tabs, 2);
+    withholder.tamper = (message) => {
+      if (message.type !== 'vouch') return message;
+      const [first] = [...setting.network.admitted.values()].filter(({ author }) => author !== withholder.identity.id); // prettier-ignore
+      assert(first !== undefined, 'somebody’s');
+      const batches = [{ header: first.id, bits: Bitfield.full(first.columns.length).toBytes() }];
+      return { ...message, signed: restate(setting, withholder, { batches }) };
+    };
+    expectAgreement(setting, setting.tabs);
+    expect(durationOf(setting)).toBeLessThan(2 * exchangeMs);
+    expect(at(setting.network.coordinator.snapshot().history, 0).revision).toBe(1);
   });
 
   test('that complains of what holds costs a deadline, and is named', () => {

@@ -23,7 +23,7 @@ export class Exchanging implements Phase {
   readonly #issued: IssuedManifest;
   readonly #vouches: Vouches;
   readonly #relays: Relays;
-  /** ms; from then on who said nothing is not waited for, and what nobody vouched for is relayed. */
+  /** ms; from then on who said nothing is not waited for, and what somebody still lacks is relayed. */
   readonly #firstDeadline: number;
   /** ms; then what is not settled is dropped. */
   readonly #lastDeadline: number;
@@ -67,8 +67,8 @@ export class Exchanging implements Phase {
     this.#relays.expire(now);
     if (!this.#isPastFirst && now >= this.#firstDeadline) {
       this.#isPastFirst = true;
-      for (const peer of this.#checkers(now))
-        if (!this.#vouches.hasSpoken(peer)) this.#off.add(peer);
+      const silent = this.#checkers(now).filter((peer) => !this.#vouches.hasSpoken(peer));
+      for (const peer of silent) this.#off.add(peer);
     }
     const checkers = this.#checkers(now);
     const isPresent = (peer: PeerId) => this.#context.members.isPresent(peer, now);
@@ -87,7 +87,9 @@ export class Exchanging implements Phase {
       return null;
     }
     this.#nameRefusers(open);
-    const unsettled = open.filter((header) => this.#vouches.unvouched(header).length > 0);
+    // Who refuses what the coordinator itself found to hold is not asked. Nobody else's word will do:
+    // an author and one that vouches for it blindly would pass what no honest member could have.
+    const unsettled = open.filter((header) => !this.#vouches.isChecked(header, checkers));
     return this.#freeze([...hopeless, ...unsettled]);
   }
 
@@ -115,19 +117,28 @@ export class Exchanging implements Phase {
     );
   }
 
-  /** Lets chunks that somebody complained of, or that nobody vouched for in time, come through here. */
+  /** Lets chunks that somebody complained of, or that a checker lacks too long, come through here. */
   #relay(open: readonly VerifiedHeader[], checkers: readonly PeerId[], now: number) {
     const vouches = this.#vouches;
+    const { members } = this.#context;
     for (const header of open) {
       const { id, author, columns } = header;
-      const isAlone = checkers.every((peer) => peer === author);
+      const others = checkers.filter((peer) => peer !== author);
       for (const index of columns.keys()) {
         if (this.#relays.isFull) return;
-        const vouchers = vouches.vouchers(id, index);
-        const isOverdue = vouchers.length === 0 && (this.#isPastFirst || isAlone);
         if (vouches.wasRelayed(id, index)) continue;
+        const isLacking =
+          others.length === 0 || !others.every((p) => vouches.vouches(p, id, index));
+        const isOverdue = isLacking && (this.#isPastFirst || others.length === 0);
         if (!isOverdue && vouches.complainers(id, index).length === 0) continue;
-        this.#relays.ask(header, index, [author, ...vouchers], now);
+        const sources = [author, ...vouches.vouchers(id, index)];
+        // A reload is waited for.
+        if (
+          !sources.some((p) => members.isOnline(p)) &&
+          sources.some((p) => members.isPresent(p, now))
+        )
+          continue;
+        this.#relays.ask(header, index, sources, now);
       }
     }
   }
