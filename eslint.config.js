@@ -5,7 +5,17 @@ import reactHooks from 'eslint-plugin-react-hooks';
 const core = ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'sim'];
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'test-results', '*.js', '*.cjs', 'scripts/*.mjs'] },
+  {
+    ignores: [
+      'dist',
+      'node_modules',
+      'test-results',
+      '*.js',
+      '*.cjs',
+      'scripts/*.mjs',
+      'src/crypto/kernel/assembly',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

@@ -17,8 +17,25 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['src/**/*.test.ts', 'signaling/**/*.test.ts'],
     testTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'proofs',
+          include: ['src/{crypto,vds}/**/*.test.ts'],
+          setupFiles: ['src/crypto/compared.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'rest',
+          include: ['src/**/*.test.ts', 'signaling/**/*.test.ts'],
+          exclude: ['src/{crypto,vds}/**', '**/node_modules/**'],
+        },
+      },
+    ],
     // Left to itself it takes one worker on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
   },

@@ -23,6 +23,7 @@ const commands = {
   bench: { build: true, steps: [['tsx', 'bench/main.ts']] },
   test: { build: true, steps: [['tsx', 'scripts/test.ts']] },
   screenshots: { build: true, steps: [['tsx', 'scripts/screenshots.ts']] },
+  kernel: { build: false, steps: [['tsx', 'scripts/kernel.ts']] },
   dev: { build: false, steps: [['vite']] },
   check: {
     build: false,
@@ -40,6 +41,7 @@ const commands = {
         'scripts',
       ],
       ['knip'],
+      ['tsx', 'scripts/kernel.ts', '--check'],
       ['prettier', '--check', '--log-level', 'warn', '.'],
     ],
   },

@@ -2,7 +2,8 @@ export { pointAt, toAffinePoints, type AffinePoints } from './affine.ts';
 export { decodeCanonical, encodeCanonical } from './cbor.ts';
 export { identityOf, sign, verifySignature, type Identity } from './ed25519.ts';
 export { G1, G2, type G1Point, type G2Point } from './groups.ts';
-export { ByteTable, multiplyG2, multiScalarMultiply } from './msm.ts';
+export type { ByteTable } from './arithmetic.ts';
+export { arithmetic, multiplyG2 } from './msm.ts';
 export { pairingProductIsOne } from './pairing.ts';
 export {
   decodeG1,

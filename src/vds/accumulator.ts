@@ -3,7 +3,7 @@ import {
   G2,
   groupOrder,
   hashToScalar,
-  multiScalarMultiply,
+  arithmetic,
   pairingProductIsOne,
   randomWeight,
   toAffinePoints,
@@ -73,7 +73,7 @@ export function revocationPolynomial(revoked: readonly HeaderId[]): bigint[] {
 /** [P(s)]₁ from the server keys, without the trapdoor. */
 export function commitWithKeys(polynomial: Polynomial, keys: readonly G1Point[]): G1Point {
   const points = [G1.BASE, ...keys].slice(0, polynomial.length);
-  return multiScalarMultiply(toAffinePoints(points), polynomial);
+  return arithmetic.multiScalarMultiply(toAffinePoints(points), polynomial);
 }
 
 /**
@@ -91,9 +91,9 @@ export function keysHold(
   if (keys.length === known) return true;
   const later = keys.slice(known);
   const weights = later.map(() => randomWeight(random));
-  const upper = multiScalarMultiply(toAffinePoints(later), weights);
+  const upper = arithmetic.multiScalarMultiply(toAffinePoints(later), weights);
   const before = [G1.BASE, ...keys].slice(known, keys.length);
-  const lower = multiScalarMultiply(toAffinePoints(before), weights);
+  const lower = arithmetic.multiScalarMultiply(toAffinePoints(before), weights);
   return pairingProductIsOne([
     [upper, G2.BASE],
     [lower.negate(), key],

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { decodeG1, decodeScalar, encodeCanonical, encodeG1, encodeScalar, G1, groupOrder, hashToScalar, multiScalarMultiply, pointBytes, randomScalar, scalarBytes, toAffinePoints } from '../crypto/index.ts'; // prettier-ignore
+import { decodeG1, decodeScalar, encodeCanonical, encodeG1, encodeScalar, G1, groupOrder, hashToScalar, arithmetic, pointBytes, randomScalar, scalarBytes, toAffinePoints } from '../crypto/index.ts'; // prettier-ignore
 import { bytesOf, err, hexToBytes, ok, whole } from '../lib/index.ts';
 import type { PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { Crs } from './crs.ts';
@@ -86,7 +86,7 @@ export function answerAudit(
   const polynomials = payloads.map((each) => payloadPolynomial(each, header.lanes, crs.scalars));
   const scaled = factors.map((factor) => (factor * chi) % groupOrder);
   const masked = combinePolynomials([...polynomials, [secretR0, secretR1]], [...scaled, 1n]);
-  const proof = multiScalarMultiply(crs.openingPowers, quotient(masked, point));
+  const proof = arithmetic.multiScalarMultiply(crs.openingPowers, quotient(masked, point));
   return { mask, value: encodeScalar(evaluate(masked, point)), proof: encodeG1(proof) };
 }
 

@@ -7,7 +7,7 @@ import { formatOf, unopenedBytes, type Header } from './header.ts';
 import { blinders, blindingBytes, chunkCount, chunkLaneBytes, payloadBytes } from './lanes.ts';
 import type { LaneFormat, ScalarCount } from './lanes.ts';
 import { openingFactors, openingPoint } from './opening.ts';
-import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
+import { combinePolynomials, evaluatePayload, payloadPolynomial, quotient } from './polynomial.ts';
 import { commitTimes, type TimeOpening } from './time.ts';
 
 /** The payloads of a batch and the unsigned header that describes them. */
@@ -157,7 +157,7 @@ function* sealing(
   };
   const point = openingPoint(unopenedBytes(unopened));
   const polynomials = payloads.map((payload) => payloadPolynomial(payload, lanes, crs.scalars));
-  const values = polynomials.map((polynomial) => evaluate(polynomial, point));
+  const values = payloads.map((each) => evaluatePayload(each, lanes, crs.scalars, point));
   const combined = combinePolynomials(polynomials, openingFactors(point, values));
   // The quotient depends on secret blinders. How long its sum takes depends on which of its bytes
   // are 0, which shows to the own tab only.
@@ -209,9 +209,8 @@ function opens(header: Header, payload: Uint8Array, expected: Uint8Array): Resul
     const blinder = decodeScalar(payload.subarray(b * scalarBytes, (b + 1) * scalarBytes));
     if (!blinder.ok) return err('chunk blinding');
   }
-  const polynomial = payloadPolynomial(payload, header.lanes, header.scalars);
-  const value = encodeScalar(evaluate(polynomial, pointOf(header)));
-  return equalBytes(value, expected) ? ok(null) : err('chunk evaluation');
+  const value = evaluatePayload(payload, header.lanes, header.scalars, pointOf(header));
+  return equalBytes(encodeScalar(value), expected) ? ok(null) : err('chunk evaluation');
 }
 
 /** Joins verified payloads, in order, back to the lanes. */

@@ -1,4 +1,10 @@
-import { ByteTable, decodeScalar, scalarBytes, type G1Point } from '../crypto/index.ts';
+import {
+  arithmetic,
+  decodeScalar,
+  scalarBytes,
+  type ByteTable,
+  type G1Point,
+} from '../crypto/index.ts';
 import { assert, at } from '../lib/index.ts';
 import type { Crs, OnProgress } from './crs.ts';
 import { blinders, blindingBytes, laneFormats, type LaneFormat } from './lanes.ts';
@@ -24,8 +30,8 @@ export class CommitmentKey {
   }
 
   /** Builds the table: 0.7 s for n = 1024. @param onProgress awaited; it may throw to cancel */
-  static async build(crs: Crs, onProgress?: OnProgress): Promise<CommitmentKey> {
-    return new CommitmentKey(crs, await ByteTable.build(crs.openingPowers, onProgress));
+  static async build(crs: Crs, onProgress: OnProgress = () => undefined): Promise<CommitmentKey> {
+    return new CommitmentKey(crs, await arithmetic.buildTable(crs.openingPowers, onProgress));
   }
 
   /**
@@ -42,7 +48,7 @@ export class CommitmentKey {
     const { bytesPerScalar, byteStride } = laneFormats[format];
     const sum = this.table.sumBytes(lanes, {
       first: 1,
-      perPoint: bytesPerScalar,
+      perScalar: bytesPerScalar,
       stride: byteStride,
     });
     return blindersOf(payload).reduce(

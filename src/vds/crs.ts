@@ -6,7 +6,7 @@ import {
   G2,
   groupOrder,
   hashToScalar,
-  multiScalarMultiply,
+  arithmetic,
   multiplyG2,
   pairingProductIsOne,
   pointAt,
@@ -111,7 +111,7 @@ export class Crs {
   combine(coefficients: readonly bigint[]): G1Point {
     const missing = coefficients[this.degree + 1] ?? 0n;
     assert(missing === 0n, 'a coefficient for the power N+1, which is not published');
-    return multiScalarMultiply(this.#g1, coefficients);
+    return arithmetic.multiScalarMultiply(this.#g1, coefficients);
   }
 
   /** Whether this is {@link testCrs}' string, whose trapdoor everybody knows. */

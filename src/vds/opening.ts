@@ -3,7 +3,7 @@ import {
   G1,
   G2,
   hashToScalar,
-  multiScalarMultiply,
+  arithmetic,
   pairingProductIsOne,
   randomWeight,
   toAffinePoints,
@@ -67,8 +67,8 @@ export function claimsHold(crs: Crs, claims: readonly OpeningClaim[], random: Ra
   );
   const base = toAffinePoints([G1.BASE]);
   add(base, [toScalar(-constant)], 1n);
-  const left = multiScalarMultiply(points, scalars);
-  const right = multiScalarMultiply(proofs, weights);
+  const left = arithmetic.multiScalarMultiply(points, scalars);
+  const right = arithmetic.multiScalarMultiply(proofs, weights);
   return pairingProductIsOne([
     [left, G2.BASE],
     [right.negate(), crs.g2(1)],

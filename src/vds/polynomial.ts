@@ -1,4 +1,4 @@
-import { groupOrder, scalarBytes } from '../crypto/index.ts';
+import { arithmetic, groupOrder, scalarBytes } from '../crypto/index.ts';
 import { blinders, blindingBytes, laneFormats, type LaneFormat } from './lanes.ts';
 
 /** Coefficients from the constant term on, each in [0, r). */
@@ -54,6 +54,36 @@ export function evaluate(polynomial: Polynomial, z: bigint): bigint {
     value = (value * z + (polynomial[i] as bigint)) % groupOrder;
   }
   return value;
+}
+
+/**
+ * P(z) of a payload's polynomial, see {@link payloadPolynomial}; straight from its bytes.
+ *
+ * @param scalars n
+ */
+export function evaluatePayload(
+  payload: Uint8Array,
+  format: LaneFormat,
+  scalars: number,
+  z: bigint,
+): bigint {
+  const { bytesPerScalar: perScalar, byteStride: stride } = laneFormats[format];
+  const lanes = payload.subarray(blindingBytes);
+  const value = arithmetic.evaluateBytes(lanes, { perScalar, stride }, z);
+  const [first, second, third] = Array.from({ length: blinders }, (_, b) =>
+    bigEndian(payload.subarray(b * scalarBytes)),
+  ) as [bigint, bigint, bigint];
+  const beyond = power(z, scalars + 1);
+  return (value + first + beyond * ((second + third * z) % groupOrder)) % groupOrder;
+}
+
+function power(base: bigint, exponent: number): bigint {
+  let result = 1n;
+  for (const bit of exponent.toString(2)) {
+    result = (result * result) % groupOrder;
+    if (bit === '1') result = (result * base) % groupOrder;
+  }
+  return result;
 }
 
 /** (P(X) − P(z)) / (X − z), by synthetic division; no coefficient if P is constant. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { decodeG1, decodeScalar, encodeCanonical, encodeG1, encodeScalar, G2, groupOrder, hashToScalar, hashToScalars, multiplyG2, multiScalarMultiply, pairingProductIsOne, pointBytes, scalarBytes, toAffinePoints, toScalar, trustedG1s } from '../crypto/index.ts'; // prettier-ignore
+import { decodeG1, decodeScalar, encodeCanonical, encodeG1, encodeScalar, G2, groupOrder, hashToScalar, hashToScalars, multiplyG2, arithmetic, pairingProductIsOne, pointBytes, scalarBytes, toAffinePoints, toScalar, trustedG1s } from '../crypto/index.ts'; // prettier-ignore
 import type { AffinePoints } from '../crypto/index.ts';
 import {
   at,
@@ -176,9 +176,9 @@ export function verifyQuery(
   const weighed = used.length === 0 ? G2.ZERO : multiplyG2(points, used.map((i) => at(weights.value, i))); // prettier-ignore
   const inner = toScalar(-dot(values, factors));
   const holds = pairingProductIsOne([
-    [multiScalarMultiply(columnCommitments(header, request.columns), factors), weighed],
+    [arithmetic.multiScalarMultiply(columnCommitments(header, request.columns), factors), weighed],
     [proof.value.negate(), G2.BASE],
-    [multiScalarMultiply(toAffinePoints([crs.g1(1)]), [inner]), crs.g2(degree)],
+    [arithmetic.multiScalarMultiply(toAffinePoints([crs.g1(1)]), [inner]), crs.g2(degree)],
   ]);
   return holds ? ok(values) : err('query: the proof does not hold');
 }

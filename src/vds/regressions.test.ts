@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { encodeCanonical, encodeScalar, G1, G2, groupOrder, hashToScalar, invertScalar, multiScalarMultiply, pairingProductIsOne, randomScalar, sha256, sign, toScalar, type Identity } from '../crypto/index.ts'; // prettier-ignore
+import { encodeCanonical, encodeScalar, G1, G2, groupOrder, hashToScalar, invertScalar, arithmetic, pairingProductIsOne, randomScalar, sha256, sign, toScalar, type Identity } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, bytesToHex, concatBytes, hexToBytes, randomBytes, seededRandom, uint16ToBytes, type PeerId } from '../lib/index.ts'; // prettier-ignore
 import { commitWithKeys, proveNonMembership, revocationElement, revocationPolynomial } from './accumulator.ts'; // prettier-ignore
 import { answerAudit, type AuditRequest } from './audit.ts';
@@ -261,7 +261,9 @@ test('audit from one folded column', () => {
     const mask = G1.BASE.multiply(5n).toBytes(true);
     const chi = hashToScalar('audit-mask', encodeScalar(point), mask);
     const masked = combinePolynomials([kept, [5n]], [chi, 1n]);
-    const proof = multiScalarMultiply(crs.openingPowers, quotient(masked, point)).toBytes(true);
+    const proof = arithmetic
+      .multiScalarMultiply(crs.openingPowers, quotient(masked, point))
+      .toBytes(true);
     return { mask, value: encodeScalar(evaluate(masked, point)), proof };
   };
   const fresh = { ...audit, nonce: randomBytes(random, 32) };
@@ -365,7 +367,7 @@ function sealLarge(lane: bigint) {
   const commitment = crs.combine(polynomial).toBytes(false);
   const unopened = withColumn(honest, 0, { commitment, digest: sha256(payload) }); // prettier-ignore
   const z = openingPoint(unopenedBytes(unopened));
-  const proof = multiScalarMultiply(crs.openingPowers, quotient(polynomial, z));
+  const proof = arithmetic.multiScalarMultiply(crs.openingPowers, quotient(polynomial, z));
   const y = [encodeScalar(evaluate(polynomial, z))];
   const header = { ...unopened, y, pi: proof.toBytes(false) };
   return { ...signed({ header, payloads: [payload] }), polynomial, payload };

@@ -1,4 +1,4 @@
-import { decodeScalar, encodeUncompressedG1s, groupOrder, multiScalarMultiply, scalarBytes, toAffinePoints, trustedG1s } from '../crypto/index.ts'; // prettier-ignore
+import { decodeScalar, encodeUncompressedG1s, groupOrder, arithmetic, scalarBytes, toAffinePoints, trustedG1s } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, equalBytes, err, ok, type Result } from '../lib/index.ts';
 import type { Header, VerifiedHeader } from './header.ts';
 import { blinders, blindingBytes } from './lanes.ts';
@@ -39,7 +39,7 @@ export function sumCommitments(
     const points = counting.map(({ header }) => trustedG1s(at(header.commitments, j)));
     const xs = points.flatMap((point) => point.xs);
     const ys = points.flatMap((point) => point.ys);
-    return multiScalarMultiply({ xs, ys }, weights);
+    return arithmetic.multiScalarMultiply({ xs, ys }, weights);
   });
   return encodeUncompressedG1s(toAffinePoints(sums));
 }
