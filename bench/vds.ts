@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { createServer } from 'vite';
 import { launchBrowser } from '../scripts/browser.ts';
 import type { BenchResult } from './result.ts';
@@ -10,11 +12,14 @@ import { measureVds } from './vds-measure.ts';
 export async function vds(): Promise<BenchResult> {
   const node = await measureVds((name) => console.error(`Node: ${name} …`));
   const worker = await inChromium();
+  const module = readFileSync('src/crypto/kernel/module.ts', 'utf8');
+  const base64 = [...module.matchAll(/'([A-Za-z0-9+/=]+)'/g)].map(([, row]) => row).join('');
+  const kernelBytesGz = gzipSync(Buffer.from(base64, 'base64'), { level: 9 }).length;
   const named = (values: Readonly<Record<string, number>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [`${name}Worker`, value]));
   return {
     ratios: { ...node.ratios, ...named(worker.ratios) },
-    values: { ...node.values, ...named(worker.values) },
+    values: { ...node.values, kernelBytesGz, ...named(worker.values) },
   };
 }
 

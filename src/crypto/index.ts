@@ -3,6 +3,7 @@ export { decodeCanonical, encodeCanonical } from './cbor.ts';
 export { identityOf, sign, verifySignature, type Identity } from './ed25519.ts';
 export { G1, G2, type G1Point, type G2Point } from './groups.ts';
 export type { ByteTable } from './arithmetic.ts';
+export { bigIntArithmetic } from './bigint-arithmetic.ts';
 export { arithmetic, multiplyG2 } from './msm.ts';
 export { pairingProductIsOne } from './pairing.ts';
 export {

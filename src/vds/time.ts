@@ -1,4 +1,4 @@
-import { G2, multiplyG2, randomScalar, type G2Point } from '../crypto/index.ts';
+import { G2, randomScalar, type G2Point } from '../crypto/index.ts';
 import { assert, type Random } from '../lib/index.ts';
 import type { Crs } from './crs.ts';
 
@@ -32,7 +32,10 @@ export function commitTimes(
     assert(Number.isInteger(each) && each >= 0 && each < 2 ** timeBits, 'a time is in range');
   }
   const blinding = randomScalar(random);
-  const points = seconds.map((_, j) => crs.g2(j + 1));
-  const sum = multiplyG2(points, seconds.map(BigInt));
-  return { commitment: sum.add(G2.BASE.multiply(blinding)), blinding };
+  // One by one: of a few bits each they take 0.2 ms; noble's Pippenger takes as long as for 255.
+  const commitment = seconds.reduce(
+    (sum, each, j) => (each === 0 ? sum : sum.add(crs.g2(j + 1).multiplyUnsafe(BigInt(each)))),
+    G2.BASE.multiply(blinding),
+  );
+  return { commitment, blinding };
 }

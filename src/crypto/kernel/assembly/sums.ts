@@ -119,8 +119,10 @@ function pairUp(items: usize, sizes: usize, buckets: usize, count: usize, scratc
         store<u32>(pairs + 8 * paired, left);
         store<u32>(pairs + 8 * paired + 4, right);
         const product = products + paired * coordinate;
-        subtractFp(t, right & ~1, left & ~1);
-        multiplyFp(product + coordinate, product, t);
+        // x₂ − x₁ waits where the sum will be.
+        const difference = out + paired * affine;
+        subtractFp(difference, right & ~1, left & ~1);
+        multiplyFp(product + coordinate, product, difference);
         paired++;
       }
       at += 4 * size;
@@ -132,8 +134,7 @@ function pairUp(items: usize, sizes: usize, buckets: usize, count: usize, scratc
       const left: usize = load<u32>(pairs + 8 * k);
       const right: usize = load<u32>(pairs + 8 * k + 4);
       multiplyFp(reciprocal, inverse, products + k * coordinate);
-      subtractFp(t, right & ~1, left & ~1);
-      multiplyFp(inverse, inverse, t);
+      multiplyFp(inverse, inverse, out + k * affine);
       const y = ordinate(left, leftY);
       subtractFp(slope, ordinate(right, rightY), y);
       multiplyFp(slope, slope, reciprocal);
