@@ -18,7 +18,7 @@ import { OwnerDriver } from './owner-driver.ts';
 import { publish } from './publish.ts';
 import { ProofBook } from './proof-book.ts';
 import { RoundDriver } from './round-driver.ts';
-import type { AskedView, ProofsView } from './state.ts';
+import type { AppState, AskedView, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
 import { SwarmDriver } from './swarm-driver.ts';
 
@@ -45,6 +45,9 @@ export class Participant {
   #answering = 0;
   #nextQuestion = 0;
   #counting = false;
+  /** Changes that wait for the next publishing: each is a drawn page. */
+  #waiting: Partial<AppState> = {};
+  #counted: Partial<ProofsView> = {};
   readonly #proofBook = new ProofBook(this.store);
 
   /** @param wanted the task of the link; null for the coordinator's default */
@@ -318,7 +321,7 @@ export class Participant {
       ready: opened.then(() => this.#openCrs(task, description, storage, training)),
       swarm: this.#swarm,
       send: (outgoing) => this.#link?.send(outgoing),
-      onTraining: (progress) => this.store.setState({ training: progress }),
+      onTraining: (training) => this.#later({ training }),
       onPaused: () => this.store.setState({ active: false }),
       onAggregated: (round, digest) => {
         const hex = bytesToHex(digest);
@@ -326,7 +329,7 @@ export class Participant {
       },
       onVerified: (verified) => this.#verified(verified),
       onRefused: (type, reason) => this.#refused(type, reason),
-      onSealing: (share) => this.store.setState({ sealing: share }),
+      onSealing: (sealing) => this.#later({ sealing }),
       onTimed: (round, timing) => {
         this.store.setState(({ timings }) => ({
           timings: new Map([...timings, [round, timing] as const].slice(-limits.historyRounds)),
@@ -424,6 +427,7 @@ export class Participant {
   }
 
   #proofs(change: Partial<ProofsView>): void {
+    if (Object.keys(change).length === 0) return;
     this.store.setState(({ proofs }) => ({ proofs: { ...proofs, ...change } }));
   }
 
@@ -446,7 +450,16 @@ export class Participant {
     }));
   }
 
+  /** For what changes many times a second. */
+  #later(change: Partial<AppState>): void {
+    this.#waiting = { ...this.#waiting, ...change };
+  }
+
   #publish(): void {
+    this.store.setState(this.#waiting);
+    this.#proofs(this.#counted);
+    this.#waiting = {};
+    this.#counted = {};
     if (this.#swarm && this.#rounds && this.#link) {
       publish(this.store, this.#swarm, this.#rounds, this.#link);
     }
@@ -455,7 +468,7 @@ export class Participant {
     this.#counting = true; // a busy worker is not asked again before it answered
     void Promise.all([storage.totals(), training.totals()])
       .then(([{ ms, headers, chunks }, { commit }]) => {
-        this.#proofs({ verifyMs: ms, headers, chunks, commitMs: commit });
+        this.#counted = { verifyMs: ms, headers, chunks, commitMs: commit };
       })
       .catch(() => undefined)
       .finally(() => (this.#counting = false));
