@@ -234,17 +234,20 @@ function decodePoints(
   headers: readonly Header[],
   commitments: readonly (readonly Uint8Array[])[],
 ): Result<AffinePoints[]> {
-  const all = decodeUncompressedG1s(commitments.flat(), 'identity allowed');
-  if (!all.ok) return err(`header commitments: ${all.error}`);
   // The identity is the proof of constants: a model's chunk may hold nothing but zeros.
-  const proofs = decodeUncompressedG1s(headers.map(({ pi }) => pi), 'identity allowed'); // prettier-ignore
-  if (!proofs.ok) return err(`header opening: proof: ${proofs.error}`);
+  const encoded = headers.flatMap(({ pi }, k) => [...at(commitments, k), pi]);
+  const all = decodeUncompressedG1s(encoded, 'identity allowed');
+  if (!all.ok) {
+    const columns = decodeUncompressedG1s(commitments.flat(), 'identity allowed');
+    if (!columns.ok) return err(`header commitments: ${columns.error}`);
+    const proofs = decodeUncompressedG1s(headers.map(({ pi }) => pi), 'identity allowed'); // prettier-ignore
+    return err(`header opening: proof: ${proofs.ok ? all.error : proofs.error}`);
+  }
   let from = 0;
   return ok(
-    headers.map(({ columns }, k) => {
-      const end = from + columns.length;
-      const xs = [...all.value.xs.slice(from, end), at(proofs.value.xs, k)];
-      const ys = [...all.value.ys.slice(from, end), at(proofs.value.ys, k)];
+    headers.map(({ columns }) => {
+      const end = from + columns.length + 1;
+      const [xs, ys] = [all.value.xs.slice(from, end), all.value.ys.slice(from, end)];
       from = end;
       return { xs, ys };
     }),
