@@ -48,16 +48,23 @@ async function expectValues(tab: Page, { header: bytes }: SignedHeader) {
   await expect(sum).toContainText('this tab computed Σ aₖ·Cₖ');
 }
 
-test('two tabs of one context have identities and stores of their own, and both take part', async ({
+test('two tabs of one context have identities and stores of their own, commit on several threads, and both take part', async ({
   browser,
   coordinate,
   openTab,
 }) => {
   const { url, room } = await coordinate();
   const context = await browser.newContext();
+  // A machine of eight processors, whatever this one is.
+  await context.addInitScript(() => {
+    Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', { value: 8 });
+  });
   const one = await openTab(url, context);
   const other = await openTab(url, context);
   for (const tab of [one, other]) await expect(tab.getByTestId('finished')).toBeVisible();
+  await expect(one.getByText('commitments by WebAssembly, 4 threads')).toHaveCount(1);
+  const committing = one.workers().filter((worker) => worker.url().includes('commit.worker'));
+  expect(committing).toHaveLength(4);
   const ids = [await selfId(one), await selfId(other)];
   expect(ids[0]).not.toBe(ids[1]);
   const authors = room.snapshot().history.map((record) => [...record.authors].sort());

@@ -1,5 +1,18 @@
-import { decodeCanonical, encodeCanonical, identityOf, sha256 } from '../src/crypto/index.ts';
-import { at, randomBytes, seededRandom, uint16ToBytes, utf8ToBytes } from '../src/lib/index.ts';
+import {
+  arithmetic,
+  decodeCanonical,
+  encodeCanonical,
+  identityOf,
+  sha256,
+} from '../src/crypto/index.ts';
+import {
+  at,
+  bytesToHex,
+  randomBytes,
+  seededRandom,
+  uint16ToBytes,
+  utf8ToBytes,
+} from '../src/lib/index.ts';
 import type { Result, TaskId } from '../src/lib/index.ts';
 import { admitHeader, CommitmentKey, Crs, cutPayloads, DataOwner, drawBlinders, headerId, MemoryChunkStore, noOpening, sealPayloads, signHeader, StorageServer, sumBlinders, Verifier } from '../src/vds/index.ts'; // prettier-ignore
 import type { FraudProof, SignedHeader, StateUpdate, Witness } from '../src/vds/index.ts';
@@ -84,6 +97,11 @@ export async function produce(seed: number): Promise<Uint8Array> {
     audit: { request: audit, answer: { mask: audited.mask, value: audited.value, proof: audited.proof } }, // prettier-ignore
   };
   return encodeCanonical(exchange);
+}
+
+/** What computes here, and SHA-256 of what it makes: the same wherever the same computes. */
+export async function digest(seed: number): Promise<string> {
+  return `${arithmetic.name} ${bytesToHex(sha256(await produce(seed)))}`;
 }
 
 /** What this machine says of each thing that another one made. */

@@ -32,6 +32,7 @@ function counted(status: number, read: () => Counts): Counts {
 
 rmSync('test-results', { recursive: true, force: true });
 findBrowser();
+findBrowser('firefox');
 
 const unitReport = 'test-results/unit.json';
 const unitStatus = run(bin('vitest', 'vitest.mjs'), [

@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { float32ToBytes, type TaskId } from '../src/lib/index.ts';
+import { arithmetic } from '../src/crypto/index.ts';
 import { noOpening } from '../src/vds/index.ts';
 import { limits, type RoundRecord, type TaskDescription } from '../src/protocol/index.ts';
 import { SetupError, type Config } from './config.ts';
@@ -73,6 +74,9 @@ export async function startCoordinator(
     logger: { level: config.logLevel, base: null },
     bodyLimit: limits.serverFrameBytes,
   });
+  if (arithmetic.name === 'BigInt') {
+    server.log.warn('there is no WebAssembly here: commitments take several times as long');
+  }
   const thread = startOwner((thrown) => {
     // Without its Data Owner the server can do nothing; what it said is stored.
     throw new Error('the Data Owner’s thread ended', { cause: thrown });

@@ -1,4 +1,5 @@
 export { Alarm, now } from './clock.ts';
+export { committingThreads } from './commit-pool.ts';
 export { CoordinatorLink } from './coordinator-link.ts';
 export { databaseOf, openIdentity, seedOf } from './identity.ts';
 export { OwnerClient, type AdmittedBatch } from './owner-client.ts';

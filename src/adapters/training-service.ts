@@ -1,7 +1,7 @@
 import { transfer, wrap, type Remote } from 'comlink';
 import { err, float32ToBytes, bytesToFloat32, messageOf, ok, seededRandom, shortId, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Random, Result, TaskId } from '../lib/index.ts';
-import { identityOf } from '../crypto/index.ts';
+import { arithmetic, identityOf } from '../crypto/index.ts';
 import {
   applySum,
   classCounts,
@@ -34,6 +34,7 @@ import {
 } from '../vds/index.ts';
 import type { Sealing, SignedHeader, VerifiedHeader } from '../vds/index.ts';
 import type { BatchAccess } from './storage-service.ts';
+import { CommitPool } from './commit-pool.ts';
 import { readDataFile } from './data-files.ts';
 import { systemRandom } from './system-random.ts';
 
@@ -115,7 +116,7 @@ export class TrainingService {
   #model: { readonly header: HeaderId; readonly parameters: Float32Array } | null = null;
   #batches: Remote<BatchAccess> | null = null;
   /** Resolves when the CRS is verified and its table is built: sealing waits for it. */
-  readonly #key = deferred<CommitmentKey>();
+  readonly #key = deferred<{ readonly key: CommitmentKey; readonly pool: CommitPool }>();
   #commitMs = 0;
   #evaluateMs = 0;
   readonly #random: Random = systemRandom();
@@ -133,11 +134,19 @@ export class TrainingService {
   /**
    * Gets ready to commit with a CRS that the storage worker verified: builds the table, in the
    * background.
+   *
+   * @param threads to commit on; from 2 on, workers of their own
+   * @returns what computes: WebAssembly or BigInt
    */
-  openCrs(file: Uint8Array<ArrayBuffer>): void {
+  openCrs(file: Uint8Array<ArrayBuffer>, threads: number): typeof arithmetic.name {
     const crs = Crs.open(file, this.#opened().crs);
     if (!crs.ok) throw new Error(crs.error);
-    CommitmentKey.build(crs.value, breather()).then(this.#key.resolve, this.#key.reject);
+    CommitmentKey.build(crs.value, breather()).then((key) => {
+      const pool = new CommitPool(key);
+      for (let k = 0; k < threads && threads > 1; k++) pool.add().catch(() => undefined);
+      this.#key.resolve({ key, pool });
+    }, this.#key.reject);
+    return arithmetic.name;
   }
 
   /** Makes this member's share of the task's built-in digits. */
@@ -313,7 +322,7 @@ export class TrainingService {
     time: Sealing | null,
     onProgress: (share: number) => void,
   ): Promise<SealedBatch> {
-    const key = await this.#key.promise;
+    const { key, pool } = await this.#key.promise;
     const { task, round, opening, secret, manifest } = order;
     const author = identityOf(secret);
     const start = performance.now();
@@ -321,10 +330,11 @@ export class TrainingService {
     const sum = manifest ? { sum: { manifest, chunks } } : {};
     const about = { task, opening, round, kind, author: author.id, ...sum };
     const breathe = breather();
-    const { header } = await sealPayloads(key, about, payloads, time, async (share) => {
+    const tell = async (share: number) => {
       onProgress(share);
       await breathe();
-    });
+    };
+    const { header } = await sealPayloads(key, about, payloads, time, tell, (...of) => pool.commitChunks(...of)); // prettier-ignore
     this.#commitMs += performance.now() - start;
     return { signed: signHeader(header, author), payloads };
   }

@@ -1,5 +1,5 @@
 import { proxy, transfer, type Remote } from 'comlink';
-import { CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining, systemRandom } from '../adapters/index.ts'; // prettier-ignore
+import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining, systemRandom } from '../adapters/index.ts'; // prettier-ignore
 import type { DataSummary, StorageService, TrainingService, Verdict } from '../adapters/index.ts';
 import { encodeScalar, sign, toScalar, type Identity } from '../crypto/index.ts';
 import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
@@ -380,9 +380,18 @@ export class Participant {
       return;
     }
     const ms = performance.now() - start;
-    await training.openCrs(file.value);
+    const threads = committingThreads(navigator.hardwareConcurrency);
+    const computedBy = await training.openCrs(file.value, threads);
     this.#proofs({ crs: { state: 'ready', ms, cached } });
     this.#log('info', `CRS ${cached ? 'loaded' : 'loaded and verified'} in ${Math.round(ms)} ms`);
+    if (computedBy === 'BigInt') {
+      this.#log('warn', 'commitments and proofs are slow: there is no WebAssembly here');
+    } else {
+      this.#log(
+        'info',
+        `commitments by ${computedBy}, ${threads === 1 ? '1 thread' : `${threads} threads`}`,
+      );
+    }
   }
 
   #stopUnverified(reason: string): void {

@@ -1,7 +1,7 @@
 import { decodeScalar, encodeScalar, encodeUncompressedG1s, encodeUncompressedG2, randomScalar, scalarBytes, sha256, toAffinePoints, type G1Point } from '../crypto/index.ts'; // prettier-ignore
 import { assert, at, concatBytes, equalBytes, err, ok } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
-import type { CommitmentKey } from './commitment.ts';
+import type { CommitChunks, CommitmentKey } from './commitment.ts';
 import type { OnProgress } from './crs.ts';
 import { formatOf, unopenedBytes, type Header } from './header.ts';
 import { blinders, blindingBytes, chunkCount, chunkLaneBytes, payloadBytes } from './lanes.ts';
@@ -88,6 +88,7 @@ export interface Sealing {
  *
  * @param time of an update; null for everything else
  * @param onProgress awaited after each chunk
+ * @param commitChunks where the sums are computed
  */
 export async function sealPayloads(
   key: CommitmentKey,
@@ -95,13 +96,19 @@ export async function sealPayloads(
   payloads: readonly Uint8Array<ArrayBuffer>[],
   time: Sealing | null,
   onProgress: OnProgress = () => undefined,
+  commitChunks: CommitChunks = (...order) => key.commitChunks(...order),
 ): Promise<Batch> {
-  const steps = sealing(key, about, payloads, time);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    await onProgress(step.value);
-  }
+  const seconds = new Array<number>(payloads.length).fill(0);
+  let done = 0;
+  const onChunk = (index: number) => {
+    seconds[index] = time?.seconds() ?? 0;
+    return onProgress(++done / (payloads.length + 2));
+  };
+  // What a sum commits to follows from the updates, and every verifier computes it.
+  const commitments = about.sum ? [] : await commitChunks(payloads, formatOf(about.kind), onChunk);
+  const batch = openCommitted(key, about, payloads, commitments, time && { seconds, random: time.random }); // prettier-ignore
+  await onProgress(1);
+  return batch;
 }
 
 /** As {@link sealPayloads}, in one go: for simulations, whose clock stands still meanwhile. */
@@ -111,33 +118,25 @@ export function sealAtOnce(
   payloads: readonly Uint8Array<ArrayBuffer>[],
   time: Sealing | null,
 ): Batch {
-  const steps = sealing(key, about, payloads, time);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  const lanes = formatOf(about.kind);
+  const commitments = about.sum ? [] : payloads.map((payload) => key.commit(payload, lanes));
+  const seconds = time === null ? [] : payloads.map(() => time.seconds());
+  return openCommitted(key, about, payloads, commitments, time && { seconds, random: time.random });
 }
 
-/** The work of sealing, which can be left after each chunk; yields the share that is done. */
-function* sealing(
+/** Describes payloads that are committed to and opens them. */
+function openCommitted(
   key: CommitmentKey,
   about: BatchDescription,
   payloads: readonly Uint8Array<ArrayBuffer>[],
-  time: Sealing | null,
-): Generator<number, Batch> {
+  commitments: readonly G1Point[],
+  time: { readonly seconds: readonly number[]; readonly random: Random } | null,
+): Batch {
   const { crs } = key;
   const { replaces = null, sum = null, ...rest } = about;
   const lanes = formatOf(about.kind);
-  const commitments: G1Point[] = [];
-  const seconds: number[] = [];
-  for (const [index, payload] of payloads.entries()) {
-    // What a sum commits to follows from the updates, and every verifier computes it.
-    if (sum === null) commitments.push(key.commit(payload, lanes));
-    if (time !== null) seconds.push(time.seconds());
-    yield (index + 1) / (payloads.length + 2);
-  }
   const encoded = encodeUncompressedG1s(toAffinePoints(commitments));
-  const sealed = time && commitTimes(crs, seconds, time.random);
+  const sealed = time && commitTimes(crs, time.seconds, time.random);
   const unopened: Omit<Header, 'y' | 'pi'> = {
     type: 'header',
     version: 3,
@@ -162,10 +161,13 @@ function* sealing(
   // The quotient depends on secret blinders. How long its sum takes depends on which of its bytes
   // are 0, which shows to the own tab only.
   const proof = key.table.multiply(quotient(combined, point));
-  yield 1;
   const pi = at(encodeUncompressedG1s(toAffinePoints([proof])), 0);
   const header: Header = { ...unopened, y: values.map(encodeScalar), pi };
-  return { header, payloads, time: sealed && { blinding: sealed.blinding, seconds } };
+  return {
+    header,
+    payloads,
+    time: sealed && { blinding: sealed.blinding, seconds: time.seconds },
+  };
 }
 
 /** bytes of the chunk in column `index` of a batch, blinders included. */

@@ -13,6 +13,16 @@ import { blinders, blindingBytes, laneFormats, type LaneFormat } from './lanes.t
 const blinderWindow = 6;
 
 /**
+ * Commits to the chunks of a batch, in whatever order; tells of each that is done, and waits for
+ * who is told.
+ */
+export type CommitChunks = (
+  payloads: readonly Uint8Array[],
+  format: LaneFormat,
+  onDone: (index: number) => void | Promise<void>,
+) => Promise<G1Point[]>;
+
+/**
  * What committing takes: a CRS and the multiples of its powers g_0 … g_(N−1), of which an opening
  * needs all and lanes g_1 … g_n (VDS.md, Commit).
  */
@@ -40,12 +50,12 @@ export class CommitmentKey {
 
   /**
    * `C = [P(α)]₁` of a payload `γ₀ ‖ γ₁ ‖ γ₂ ‖ lanes` (Kate, Zaverucha, Goldberg 2010, with
-   * blinders). The lanes are bytes: one addition each into 255 buckets, over a table. Measured
-   * for 15,360 lanes, n = 1024: 42 ms, where noble's `pippenger` takes 350 ms over the 1,024
-   * packed scalars.
+   * blinders). The lanes are bytes: one addition each into buckets, over a table. Measured for
+   * 15,360 lanes, n = 1024: 14 ms, where noble's `pippenger` takes 350 ms over the 1,024 packed
+   * scalars.
    *
-   * How long it takes depends on which lanes are 0: that shows to the own tab only, which has them
-   * anyway. The γ are secret: their multiplications take the same time whatever they are.
+   * How long it takes depends on the lanes: that shows to the own tab only, which has them anyway.
+   * The γ are secret: their multiplications take the same time whatever they are.
    */
   commit(payload: Uint8Array, format: LaneFormat): G1Point {
     const lanes = payload.subarray(blindingBytes);
@@ -62,6 +72,16 @@ export class CommitmentKey {
           : total.add(at(this.#blinderPoints, b).multiply(secretBlinder)),
       sum,
     );
+  }
+
+  /** One after another, here. */
+  async commitChunks(...[payloads, format, onDone]: Parameters<CommitChunks>): Promise<G1Point[]> {
+    const commitments: G1Point[] = [];
+    for (const [index, payload] of payloads.entries()) {
+      commitments.push(this.commit(payload, format));
+      await onDone(index);
+    }
+    return commitments;
   }
 }
 

@@ -11,7 +11,7 @@ export {
   verifyChunk,
 } from './batch.ts';
 export { MemoryChunkStore, type ChunkStore } from './chunk-store.ts';
-export { CommitmentKey } from './commitment.ts';
+export { CommitmentKey, type CommitChunks } from './commitment.ts';
 export { Crs, type OnProgress } from './crs.ts';
 export { DataOwner, type GlobalKey } from './data-owner.ts';
 export { fraudProofSchema, type FraudProof } from './fraud.ts';

@@ -1,0 +1,4 @@
+import { expose } from 'comlink';
+import { CommitService } from './commit-service.ts';
+
+expose(new CommitService());
