@@ -249,9 +249,34 @@ describe('the Data Owner’s API', () => {
       tab.send({ type: 'answer', id, answer: { kind: 'query', ...answer.value, values } });
       const verdict = await query;
       expect(verdict.holds).toBe(!tamper);
+      expect(verdict.lanes).toBe(null);
       if (tamper) expect(verdict.reason).toMatch(/^query: /);
       else expect(BigInt(`0x${at(verdict.values, 0)}`)).toBe(plainQuery(at(payloads, 0)));
     }
+  });
+
+  test('says what an answer decodes to: the bytes of one scalar, or a field element', async () => {
+    const tab = at(tabs, 0);
+    const header = scripted.verified(coordinator.room.desk.model.header);
+    const payloads = cutPayloads(float32ToBytes(coordinator.room.parameters), 256, 'bytes', null);
+    const holder = await holderOf(header, payloads);
+    const ask = async (columns: number[], weights: OwnerApi<'query'>['weights']) => {
+      const verdict = ok('verdict', 'POST', `batches/${header.id}/queries`, { holder: tab.identity.id, columns, weights }); // prettier-ignore
+      const { id, question } = await tab.next('ask');
+      if (question.kind !== 'query') throw new Error('not a query');
+      const answer = await holder.answerQuery(header, question.request);
+      if (!answer.ok) throw new Error(answer.error);
+      tab.send({ type: 'answer', id, answer: { kind: 'query', ...answer.value } });
+      return verdict;
+    };
+    const one = await ask([0, 1], [{ index: 3, weight: '1' }]);
+    const bytesOf = (column: number) => [...at(payloads, column).subarray(96 + 60, 96 + 90)];
+    expect(one).toMatchObject({ holds: true, lanes: [bytesOf(0), bytesOf(1)], lanesMissing: null });
+    const sum = await ask([0], [{ index: 3, weight: '1' }, { index: 4, weight: '1' }]); // prettier-ignore
+    expect(sum).toMatchObject({ holds: true, lanes: null });
+    expect(sum.lanesMissing).toContain('one scalar at a time');
+    const projection = await ask([1], '5e'.repeat(32));
+    expect(projection).toMatchObject({ holds: true, lanes: null, lanesMissing: 'a random projection has no lanes' }); // prettier-ignore
   });
 
   test('an answer that does not come, or not from the one asked, is no proof', async () => {

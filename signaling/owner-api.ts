@@ -4,12 +4,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, Rout
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical, encodeScalar } from '../src/crypto/index.ts';
-import { bytesToHex, ownBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
+import { bytesToHex, hexToBytes, ownBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
 import { limits, ownerApi, type OwnerApi, type Question } from '../src/protocol/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type Crs, type SignedHeader, type StateUpdate } from '../src/vds/index.ts'; // prettier-ignore
 import { maxFileBytes } from './owner-desk.ts';
 import type { TaskRoom } from './task-room.ts';
 import type { Traffic } from './traffic.ts';
+
+type QueryWeights = Extract<Question, { kind: 'query' }>['request']['weights'];
 
 const asBytes = 'application/octet-stream';
 
@@ -190,8 +192,7 @@ export async function addOwnerApi(
     `${base}/batches/:header/queries`,
     owned('Asks a member for a linear combination of values', { params: batch, body: ownerApi.query, response: { 200: ownerApi.verdict } }, 60), // prettier-ignore
     async ({ params: { header }, body: { holder, columns, weights } }) => {
-      const entries = weights.map(({ index, weight }) => ({ index, weight: scalarOf(weight) }));
-      const request = { columns, weights: { kind: 'sparse' as const, entries } };
+      const request = { columns, weights: weightsOf(weights) };
       return ask(room, holder as PeerId, header as HeaderId, { kind: 'query', request });
     },
   );
@@ -228,8 +229,23 @@ async function ask(
     ? await room.desk.judge(header, holder, question, answer.value)
     : answer;
   const ms = Math.round(performance.now() - start);
-  if (!verdict.ok) return { holds: false, reason: verdict.error, values: [], ms };
-  return { holds: true, reason: null, values: [...verdict.value.values], ms };
+  const nothing = { values: [], lanes: null, lanesMissing: null };
+  if (!verdict.ok) return { holds: false, reason: verdict.error, ...nothing, ms };
+  const { values, lanes } = verdict.value;
+  return {
+    holds: true,
+    reason: null,
+    values: [...values],
+    lanes: lanes.ok ? lanes.value.map((each) => [...each]) : null,
+    lanesMissing: lanes.ok ? null : lanes.error,
+    ms,
+  };
+}
+
+function weightsOf(weights: OwnerApi<'query'>['weights']): QueryWeights {
+  if (typeof weights === 'string') return { kind: 'seed', seed: hexToBytes(weights) };
+  const entries = weights.map(({ index, weight }) => ({ index, weight: scalarOf(weight) }));
+  return { kind: 'sparse', entries };
 }
 
 async function columnCount(room: TaskRoom, id: HeaderId): Promise<number> {

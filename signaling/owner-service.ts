@@ -4,14 +4,13 @@ import {
   at,
   equalBytes,
   err,
-  ok,
   type HeaderId,
   type PeerId,
   type Random,
   type Result,
   type TaskId,
 } from '../src/lib/index.ts';
-import type { Answer, Question } from '../src/protocol/index.ts';
+import { judgeAnswer, type Answer, type Question, type Verdict } from '../src/protocol/index.ts';
 import { CommitmentKey, Crs, DataOwner, Verifier, type GlobalKey, type OnProgress, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
 
 /** The cryptography of one task's Data Owner; see {@link OwnerService}. */
@@ -156,8 +155,7 @@ export class OwnerService {
   }
 
   /**
-   * Checks a holder's answer to a question of ours: its proof, and that of non-revocation. The
-   * values that were proved, as hex scalars.
+   * Checks a holder's answer to a question of ours: its proof, and that of non-revocation.
    *
    * @param now seconds since 1970
    */
@@ -167,30 +165,14 @@ export class OwnerService {
     question: Question,
     answer: Answer,
     now: number,
-  ): Result<{ readonly values: readonly string[] }> {
+  ): Verdict {
     const verifier = this.#checker;
     const auditor = this.#opened.globalKey.ownerKey;
     const state = verifier.updateState(this.#opened.state(now), now);
     if (!state.ok) return state;
     const header = verifier.verifyHeader(signed, 'admitted');
     if (!header.ok) return header;
-    if (answer.kind === 'refused') return err(`refused: ${answer.reason}`);
-    const member = verifier.verifyNonMembership(header.value.id, answer.witness);
-    if (!member.ok) return member;
-    if (question.kind === 'query' && answer.kind === 'query') {
-      const values = verifier.verifyQuery(header.value, question.request, answer);
-      return values.ok ? ok({ values: values.value.map((x) => x.toString(16)) }) : values;
-    }
-    if (question.kind === 'audit' && answer.kind === 'audit') {
-      const held = verifier.verifyAudit(
-        header.value,
-        question.request,
-        { auditor, holder },
-        answer,
-      );
-      return held.ok ? ok({ values: [Buffer.from(answer.value).toString('hex')] }) : held;
-    }
-    return err('an answer to another question');
+    return judgeAnswer(verifier, header.value, question, { auditor, holder }, answer);
   }
 
   get #checker(): Verifier {

@@ -6,6 +6,6 @@ export { OwnerClient, type AdmittedBatch } from './owner-client.ts';
 export { PeerLinks } from './peer-links.ts';
 export { fetchSeed } from './seed-client.ts';
 export { systemRandom } from './system-random.ts';
-export type { StorageService, Verdict } from './storage-service.ts';
+export type { StorageService } from './storage-service.ts';
 export type { DataSummary, TrainingService } from './training-service.ts';
 export { startStorage, startTraining } from './workers.ts';

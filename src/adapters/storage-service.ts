@@ -1,10 +1,16 @@
 import { expose, transfer } from 'comlink';
-import { Bitfield, bytesToHex, err, messageOf, ok, ownBytes } from '../lib/index.ts';
+import { Bitfield, err, messageOf, ok, ownBytes } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
-import type { Answer, Question } from '../protocol/index.ts';
+import {
+  judgeAnswer,
+  type Answer,
+  type Parties,
+  type Question,
+  type Verdict,
+} from '../protocol/index.ts';
 import { MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts';
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
-import type { AuditParties, ChunkStore, VerifiedHeader } from '../vds/index.ts';
+import type { ChunkStore, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { FreezeBook } from './freeze-book.ts';
@@ -18,12 +24,6 @@ export interface VerificationTotals {
   readonly headers: number;
   readonly chunks: number;
 }
-
-/** What came of a question: the values that were proved, as hex scalars, or why it proves nothing. */
-export type Verdict = Result<{ readonly values: readonly string[] }>;
-
-/** Who asks, and who is asked: an audit's answer is for this pair alone. */
-type Parties = Omit<AuditParties, 'task'>;
 
 /** What the training worker does with the chunks of batches, which are the storage worker's. */
 export type BatchAccess = Pick<StorageService, 'lanes' | 'sumBlinders' | 'keepOwn' | 'install'>;
@@ -240,20 +240,7 @@ export class StorageService {
     const known = this.#headers.get(header);
     if (known === undefined || this.#server === null) return err('the batch was dropped');
     const { verifier } = this.#server;
-    return this.#timed((): Verdict => {
-      if (answer.kind === 'refused') return err(`refused: ${answer.reason}`);
-      const member = verifier.verifyNonMembership(header, answer.witness);
-      if (!member.ok) return member;
-      if (question.kind === 'query' && answer.kind === 'query') {
-        const values = verifier.verifyQuery(known, question.request, answer);
-        return values.ok ? ok({ values: values.value.map((x) => x.toString(16)) }) : values;
-      }
-      if (question.kind === 'audit' && answer.kind === 'audit') {
-        const held = verifier.verifyAudit(known, question.request, parties, answer);
-        return held.ok ? ok({ values: [bytesToHex(answer.value)] }) : held;
-      }
-      return err('an answer to another question');
-    });
+    return this.#timed(() => judgeAnswer(verifier, known, question, parties, answer));
   }
 
   /** What verification cost so far. */

@@ -1,11 +1,12 @@
 import { proxy, transfer, type Remote } from 'comlink';
 import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining, systemRandom } from '../adapters/index.ts'; // prettier-ignore
-import type { DataSummary, StorageService, TrainingService, Verdict } from '../adapters/index.ts';
+import type { DataSummary, StorageService, TrainingService } from '../adapters/index.ts';
 import { encodeScalar, sign, toScalar, type Identity } from '../crypto/index.ts';
 import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
 import { settingsDigest, limits, protocolVersion, taskIdOf } from '../protocol/index.ts';
 import type {
   Answer,
+  Verdict,
   Metrics,
   Question,
   RoundRecord,

@@ -1,6 +1,6 @@
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
-import type { Member, Metrics, RoundRecord, TaskDescription } from '../protocol/index.ts';
-import type { AdmittedBatch, DataSummary, Verdict } from '../adapters/index.ts';
+import type { Member, Metrics, RoundRecord, TaskDescription, Verdict } from '../protocol/index.ts';
+import type { AdmittedBatch, DataSummary } from '../adapters/index.ts';
 
 /** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
 export interface PeerView {

@@ -19,7 +19,8 @@ export {
 export { signMembership, verifyMembership } from './membership.ts';
 export { ownerApi, type OwnerApi } from './owner-api.ts';
 export type { PeerMessage } from './peer-messages.ts';
-export type { Answer, Question } from './questions.ts';
+export { judgeAnswer } from './questions.ts';
+export type { Answer, Parties, Question, Verdict } from './questions.ts';
 export {
   roundRecordSchema,
   type ClientMessage,

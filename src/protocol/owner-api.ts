@@ -85,17 +85,31 @@ export const ownerApi = {
   query: v.strictObject({
     holder: v.pipe(hex(32), v.description('A connected member.')),
     columns,
-    weights: v.pipe(
-      v.array(v.strictObject({ index: whole(1, 4096), weight: decimal(77) })),
-      v.minLength(1),
-      v.maxLength(256),
-      v.description('t_i of x = Σ t_i·m_i, in ascending order of i; the others are 0.'),
-    ),
+    weights: v.union([
+      v.pipe(
+        v.array(v.strictObject({ index: whole(1, 4096), weight: decimal(77) })),
+        v.minLength(1),
+        v.maxLength(256),
+        v.description('t_i of x = Σ t_i·m_i, in ascending order of i; the others are 0.'),
+      ),
+      v.pipe(hex(32), v.description('A seed: all t_i are drawn from it, a random projection.')),
+    ]),
   }),
   verdict: v.strictObject({
     holds: v.boolean(),
     reason: v.pipe(v.nullable(v.string()), v.description('Which check failed.')),
-    values: v.pipe(v.array(v.string()), v.description('The values that were proved, in hex.')),
+    values: v.pipe(
+      v.array(v.string()),
+      v.description('The values that were proved, one a column: field elements, in hex.'),
+    ),
+    lanes: v.pipe(
+      v.nullable(v.array(v.array(v.number()))),
+      v.description('What each value is made of: Σ t_i of the bytes (of a sum: u16) of a scalar.'),
+    ),
+    lanesMissing: v.pipe(
+      v.nullable(v.string()),
+      v.description('Why the values are field elements and nothing else.'),
+    ),
     ms: v.number(),
   }),
 };

@@ -153,12 +153,24 @@ function Verdict({ asked }: { readonly asked: AskedView }) {
         <p>Not revoked, and e(ΣρʲCⱼ − [Q(z)]₁ + z·π, [1]₂) = e(π, [α]₂) holds.</p>
       )}
       {verdict?.ok === true && kind === 'query' && (
-        <p>
-          Not revoked, and the equation holds for x =
-          {verdict.value.values.map((value, i) => (
-            <code key={i}>{BigInt(`0x${value}`).toString()}</code>
-          ))}
-        </p>
+        <>
+          <p>
+            Not revoked, and the equation holds for x =
+            {verdict.value.values.map((value, i) => (
+              <code key={i}>{BigInt(`0x${value}`).toString()}</code>
+            ))}
+          </p>
+          {verdict.value.lanes.ok ? (
+            <p data-testid="lanes">
+              The lanes of a scalar, added up:
+              {verdict.value.lanes.value.map((lanes, i) => (
+                <code key={i}>{lanes.join(' ')}</code>
+              ))}
+            </p>
+          ) : (
+            <p className="mm-aside">{sentence(`A field element: ${verdict.value.lanes.error}`)}</p>
+          )}
+        </>
       )}
     </li>
   );
