@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { clientCodec, serverCodec } from '../src/protocol/index.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { expect, selfId, test } from './swarm.ts';
@@ -152,7 +150,7 @@ test('a stale state is refused, and the batch that it leaves out stays revoked',
   coordinate,
   openTab,
 }) => {
-  const { url, room, dataFolder } = await coordinate({ minimum: 2, rounds: 3 });
+  const { url, room, newToken } = await coordinate({ minimum: 2, rounds: 3 });
   const context = await browser.newContext();
   const replays: (() => void)[] = [];
   await context.routeWebSocket('**/ws', (socket) => {
@@ -169,8 +167,7 @@ test('a stale state is refused, and the batch that it leaves out stays revoked',
   const deceived = await openTab(url, context);
   const other = await openTab(url);
   await expect(deceived.locator('[data-testid=history-row]').first()).toBeVisible();
-  const token = await readFile(join(dataFolder, 'owner.token'), 'utf8');
-  const authorization = `Bearer ${token}`;
+  const authorization = `Bearer ${newToken ?? ''}`;
   const batches = `${url}api/tasks/${room.id}/batches`;
   const listed = (await (await fetch(batches, { headers: { authorization } })).json()) as { batches: { header: string; kind: string }[] }; // prettier-ignore
   const update = listed.batches.find(({ kind }) => kind === 'update');

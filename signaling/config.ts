@@ -58,6 +58,8 @@ const variables: Partial<Record<string, Key>> = {
   MURMURATION_ALPHA: 'alpha',
 };
 const fileVariable = 'MURMURATION_CONFIG';
+/** Not a setting of the server: what `npm run owner` shows it. */
+const tokenVariable = 'MURMURATION_OWNER_TOKEN';
 
 /**
  * Reads the configuration: the file that MURMURATION_CONFIG names (JSON), over it the environment.
@@ -72,7 +74,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     if (value === undefined || value === '') continue;
     const key = variables[name];
     if (key === undefined) {
-      if (!name.startsWith('MURMURATION_') || name === fileVariable) continue;
+      if (!name.startsWith('MURMURATION_') || name === fileVariable || name === tokenVariable)
+        continue;
       const known = [fileVariable, ...Object.keys(variables)].join(', ');
       throw new SetupError(`${name} is not a setting. Known: ${known}`);
     }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { dirname, join } from 'node:path';
 import { identityOf, type Identity } from '../src/crypto/index.ts';
@@ -9,8 +9,10 @@ export interface DataFolder {
   readonly path: string;
   readonly database: string;
   readonly owner: Identity;
-  /** Who has it may use the Data Owner's API; kept in `owner.token`. */
-  readonly token: string;
+  /** SHA-256 of the token with which one may use the Data Owner's API. */
+  readonly tokenHash: Uint8Array;
+  /** The token itself where it was drawn just now: it is kept nowhere, and shown this once. */
+  readonly newToken: string | null;
   /** Lets another server have the folder. */
   release(): void;
 }
@@ -31,8 +33,7 @@ export function openDataFolder(path: string): DataFolder {
   const release = () => rmSync(lock, { force: true });
   try {
     const owner = identityOf(Buffer.from(secretIn(join(path, 'owner.key'), 'key'), 'hex'));
-    const token = secretIn(join(path, 'owner.token'), 'token');
-    return { path, database: join(path, 'db'), owner, token, release };
+    return { path, database: join(path, 'db'), owner, ...ownerToken(path), release };
   } catch (thrown) {
     release();
     throw thrown;
@@ -84,10 +85,31 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** 32 random bytes in hex, drawn when the file is first asked for, readable by its owner only. */
-function secretIn(path: string, what: 'key' | 'token'): string {
+/**
+ * The token's hash, which is all that is kept of it: deleting `owner.token.sha256` has the next
+ * start draw another token, and the old one is worth nothing.
+ */
+function ownerToken(folder: string): Pick<DataFolder, 'tokenHash' | 'newToken'> {
+  const path = join(folder, 'owner.token.sha256');
+  const drawn = randomBytes(32).toString('hex');
+  const kept = secretIn(path, 'token’s hash', tokenHash(drawn).toString('hex'));
+  const isNew = kept === tokenHash(drawn).toString('hex');
+  return { tokenHash: Buffer.from(kept, 'hex'), newToken: isNew ? drawn : null };
+}
+
+/** What a token is compared by. */
+export function tokenHash(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+/** 32 bytes in hex, written when the file is first asked for, readable by its owner only. */
+function secretIn(
+  path: string,
+  what: 'key' | 'token’s hash',
+  fresh = randomBytes(32).toString('hex'),
+): string {
   try {
-    writeFileSync(path, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 });
+    writeFileSync(path, fresh, { flag: 'wx', mode: 0o600 });
   } catch (thrown) {
     if (codeOf(thrown) !== 'EEXIST') {
       throw new SetupError(`the ${what} ${path} cannot be written: ${reasonOf(thrown)}`);

@@ -10,6 +10,12 @@ async function main() {
   console.log(`\nMurmuration is at  ${coordinator.url}\n`);
   console.log(`Open it in ${members.minimum === 1 ? 'a tab' : `${members.minimum} tabs`}: they train “${name}” together, ${rounds} rounds.`); // prettier-ignore
   console.log('Ctrl+C stops the server; what was learned stays in its data folder.\n');
+  if (coordinator.newToken !== null) {
+    console.log(
+      'The Data Owner’s token, which revokes, replaces and audits. It is shown this once:',
+    );
+    console.log(`  ${coordinator.newToken}\n`);
+  }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void coordinator.close().then(() => process.exit(0)));
   }

@@ -1,10 +1,19 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeCanonical, encodeCanonical, identityOf, sha256 } from '../src/crypto/index.ts';
-import { at, bytesToHex, float32ToBytes, hexToBytes, type HeaderId } from '../src/lib/index.ts';
+import {
+  at,
+  bytesToHex,
+  float32ToBytes,
+  hexToBytes,
+  type HeaderId,
+  utf8ToBytes,
+} from '../src/lib/index.ts';
 import { ownerApi, type OwnerApi } from '../src/protocol/index.ts';
 import { cutPayloads, headerId, MemoryChunkStore, signedHeaderSchema, StorageServer, Verifier, type SignedHeader, type StateUpdate, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
 import { readConfig } from './config.ts';
@@ -25,7 +34,7 @@ describe('the Data Owner’s API', () => {
   let coordinator: Coordinator;
   let scripted: ScriptedRound;
   let tabs: ScriptedTab[];
-  let token: string;
+  let token = '';
 
   beforeAll(async () => {
     mkdirSync(join(folder, 'app'));
@@ -39,7 +48,7 @@ describe('the Data Owner’s API', () => {
 
   async function start() {
     coordinator = await startCoordinator(config, { folder: join(folder, 'app'), task: settings });
-    token = readFileSync(join(config.dataFolder, 'owner.token'), 'utf8');
+    token = coordinator.newToken ?? token; // shown at the first start only
     scripted = await ScriptedRound.with(coordinator);
     const one = await ScriptedTab.join(coordinator.url);
     const other = await ScriptedTab.join(coordinator.url);
@@ -94,9 +103,19 @@ describe('the Data Owner’s API', () => {
   const stateChecked = (body: OwnerApi<'state'>) =>
     scripted.verifier.checkUpdate(updateOf(body), now());
 
-  test('keeps its token where only its owner reads it', () => {
-    expect(statSync(join(config.dataFolder, 'owner.token')).mode & 0o777).toBe(0o600);
+  test('keeps a hash of its token, where only its owner reads it', () => {
+    const path = join(config.dataFolder, 'owner.token.sha256');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(token).toMatch(/^[0-9a-f]{64}$/);
+    expect(readFileSync(path, 'utf8')).toBe(bytesToHex(sha256(utf8ToBytes(token))));
+  });
+
+  test('tells which task it has, and who is connected', async () => {
+    const response = await fetch(`${coordinator.url}api/tasks`);
+    const { tasks } = v.parse(ownerApi.tasks, await response.json());
+    expect(tasks).toEqual([{ task: coordinator.room.id, name: settings.name }]);
+    const { members } = await ok('members', 'GET', 'members');
+    expect(members.sort()).toEqual(tabs.map(({ identity }) => identity.id).sort());
   });
 
   test('gives everybody CRS, keys and state, which fit together', async () => {
@@ -113,6 +132,7 @@ describe('the Data Owner’s API', () => {
 
   test.each([
     ['GET', 'batches'],
+    ['GET', 'members'],
     ['POST', 'files'],
     ['POST', 'admissions'],
     ['POST', `batches/${unknown}/revoke`],
@@ -155,10 +175,12 @@ describe('the Data Owner’s API', () => {
       Object.keys(methods).map((method) => `${method} ${path.replace('/api/tasks/{task}', '')}`),
     );
     expect(routes.sort()).toEqual([
+      'get /api/tasks',
       'get /batches',
       'get /batches/{header}/chunks/{index}',
       'get /crs',
       'get /global-key',
+      'get /members',
       'get /state',
       'post /admissions',
       'post /batches/{header}/audits',
@@ -170,7 +192,7 @@ describe('the Data Owner’s API', () => {
     const owned = Object.values(description.paths)
       .flatMap((methods) => Object.values(methods))
       .filter(({ security }) => security);
-    expect(owned.length).toBe(7);
+    expect(owned.length).toBe(8);
   });
 
   test('commits to a file that everybody can verify and fetch; then revokes it', async () => {
@@ -293,6 +315,37 @@ describe('the Data Owner’s API', () => {
     const absent = await ok('verdict', 'POST', `batches/${header}/audits`, { holder: unknown });
     expect(absent).toMatchObject({ holds: false, reason: 'the member is not connected' });
   });
+
+  test('can be used from the terminal', async () => {
+    const terminal = async (args: readonly string[], bearer = token) => {
+      const child = spawn(process.execPath, ['node_modules/tsx/dist/cli.mjs', 'scripts/owner.ts', ...args, '--url', coordinator.url], {
+        env: { ...process.env, MURMURATION_OWNER_TOKEN: bearer },
+      }); // prettier-ignore
+      let [out, errors] = ['', ''];
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+      const [code] = (await once(child, 'close')) as [number];
+      return { code, out, errors };
+    };
+    const { header } = await ok('admitted', 'POST', 'files', new Uint8Array([1, 2, 3]));
+    const before = await terminal(['state', '--json']);
+    expect(v.parse(ownerApi.state, JSON.parse(before.out)).revoked).not.toContain(header);
+    expect((await terminal(['batches'])).out).toContain(`${header}  file`);
+    expect(await terminal(['revoke', header.slice(0, 12)], 'wrong')).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining('Data Owner’s token') as string,
+    });
+    const [tab] = tabs;
+    const asking = terminal(['audit', header, '--holder', tab?.identity.id.slice(0, 20) ?? '']);
+    const { id } = await at(tabs, 0).next('ask');
+    tab?.send({ type: 'answer', id, answer: { kind: 'refused', reason: 'not held' } });
+    expect(await asking).toMatchObject({ code: 2, out: expect.stringContaining('not proved: refused: not held') as string }); // prettier-ignore
+    const revoked = await terminal(['revoke', header.slice(0, 12)]);
+    expect(revoked).toMatchObject({ code: 0, out: expect.stringContaining(header) as string });
+    expect((await terminal(['revoke', '123456'])).errors).toMatch(/^batch 123456: none begins so/);
+    expect((await terminal(['revoke'])).errors).toContain('npm run owner -- COMMAND');
+    expect((await terminal(['query', header, '--columns', 'x', '--seed', '00'])).errors).toContain('--columns takes'); // prettier-ignore
+  }, 60_000);
 
   test('revokes an update, rolls the model back, and a restart remembers both', async () => {
     for (const tab of tabs) tab.send({ type: 'ready', samples: 100 });

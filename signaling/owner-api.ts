@@ -1,12 +1,13 @@
 import swagger from '@fastify/swagger';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteShorthandOptions } from 'fastify'; // prettier-ignore
-import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical, encodeScalar } from '../src/crypto/index.ts';
 import { bytesToHex, hexToBytes, ownBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
 import { limits, ownerApi, type OwnerApi, type Question } from '../src/protocol/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type Crs, type SignedHeader, type StateUpdate } from '../src/vds/index.ts'; // prettier-ignore
+import { tokenHash } from './data-folder.ts';
 import { maxFileBytes } from './owner-desk.ts';
 import type { TaskRoom } from './task-room.ts';
 import type { Traffic } from './traffic.ts';
@@ -19,8 +20,8 @@ export interface OwnerApiOptions {
   readonly room: TaskRoom;
   readonly crs: Crs;
   readonly traffic: Traffic;
-  /** Who has it may revoke and replace. */
-  readonly token: string;
+  /** SHA-256 of the token: who has that may revoke and replace. */
+  readonly tokenHash: Uint8Array;
 }
 
 /** Something that the caller can put right. */
@@ -66,7 +67,7 @@ export async function addOwnerApi(
     transform: ({ schema, url }) => ({ schema: describe(schema), url }),
   });
 
-  const isOwner = ownerCheck(options.token);
+  const isOwner = ownerCheck(options.tokenHash);
   /** Readable by everybody. */
   const open = (summary: string, schema: FastifySchema, max = 120): RouteShorthandOptions => ({
     config: { rateLimit: { max, timeWindow: 60_000 } },
@@ -83,6 +84,14 @@ export async function addOwnerApi(
 
   server.get('/api/openapi.json', { schema: { hide: true } }, () => server.swagger());
 
+  server.get(
+    '/api/tasks',
+    {
+      config: { rateLimit: { max: 120, timeWindow: 60_000 } },
+      schema: { summary: 'The tasks of this server', response: { 200: ownerApi.tasks } },
+    },
+    (): OwnerApi<'tasks'> => ({ tasks: [{ task: room.id, name: room.description.name }] }),
+  );
   server.get(
     `${base}/global-key`,
     open('The Data Owner’s public keys', { params, response: { 200: ownerApi.globalKey } }),
@@ -124,6 +133,11 @@ export async function addOwnerApi(
     },
   );
 
+  server.get(
+    `${base}/members`,
+    owned('Connected members, whom one may ask', { params, response: { 200: ownerApi.members } }),
+    (): OwnerApi<'members'> => ({ members: room.connected }),
+  );
   server.get<{ Querystring: OwnerApi<'page'> }>(
     `${base}/batches`,
     owned('Admitted batches, newest first', { params, querystring: ownerApi.page, response: { 200: ownerApi.batches } }), // prettier-ignore
@@ -199,12 +213,10 @@ export async function addOwnerApi(
 }
 
 /** Refuses a request without the token; compares in constant time. */
-function ownerCheck(token: string) {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  const expected = digest(`Bearer ${token}`);
+function ownerCheck(expected: Uint8Array) {
   return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
-    const given = digest(request.headers.authorization ?? '');
-    if (timingSafeEqual(given, expected)) done();
+    const [, given = ''] = /^Bearer (.*)$/.exec(request.headers.authorization ?? '') ?? [];
+    if (timingSafeEqual(tokenHash(given), expected)) done();
     else done(new ApiError(401, 'this takes the Data Owner’s token: Authorization: Bearer …'));
   };
 }

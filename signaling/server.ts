@@ -24,6 +24,8 @@ export interface Coordinator {
   readonly url: string;
   readonly room: TaskRoom;
   readonly traffic: Traffic;
+  /** The Data Owner's token where this start drew it: kept nowhere, to be shown once. */
+  readonly newToken: string | null;
   close(): Promise<void>;
 }
 
@@ -112,12 +114,13 @@ export async function startCoordinator(
       ...(app.onModel ? { onModel: app.onModel } : {}),
     });
     const traffic = new Traffic();
-    await addRoutes(server, { room, crs, traffic, token: folder.token }, app.folder);
+    await addRoutes(server, { room, crs, traffic, tokenHash: folder.tokenHash }, app.folder);
     const url = await listen(server, config);
     return {
       url,
       room,
       traffic,
+      newToken: folder.newToken,
       async close() {
         room.close();
         await server.close();

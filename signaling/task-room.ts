@@ -141,6 +141,11 @@ export class TaskRoom {
     return this.#epoch;
   }
 
+  /** Members that are connected. */
+  get connected(): PeerId[] {
+    return [...this.#seats.keys()];
+  }
+
   snapshot() {
     return this.#rounds.snapshot();
   }

@@ -23,6 +23,8 @@ const columns = v.pipe(
 export const ownerApi = {
   error: v.strictObject({ error: v.string() }),
   task: v.strictObject({ task: hex(16) }),
+  tasks: v.strictObject({ tasks: v.array(v.strictObject({ task: hex(16), name: v.string() })) }),
+  members: v.strictObject({ members: v.array(hex(32)) }),
   batch: v.strictObject({ task: hex(16), header: hex(32) }),
   chunk: v.strictObject({ task: hex(16), header: hex(32), index: decimal(4) }),
   page: v.strictObject({

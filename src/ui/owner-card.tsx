@@ -45,8 +45,8 @@ function TokenForm({ owner }: { readonly owner: Exclude<OwnerState, { state: 'op
   return (
     <form className="mm-owner-form" onSubmit={open}>
       <p className="mm-hint">
-        Revoke what should not have been admitted, and every tab refuses it at once. The token is in
-        the file <code>owner.token</code> of the server’s data folder.
+        Revoke what should not have been admitted, and every tab refuses it at once. The token was
+        shown when the server was started for the first time.
       </p>
       <PasswordInput
         size="xs"
