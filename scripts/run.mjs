@@ -23,6 +23,7 @@ const commands = {
   bench: { build: true, steps: [['tsx', 'bench/main.ts']] },
   test: { build: true, steps: [['tsx', 'scripts/test.ts']] },
   screenshots: { build: true, steps: [['tsx', 'scripts/screenshots.ts']] },
+  verify: { build: false, steps: [['tsx', 'scripts/verify.ts']] },
   owner: { build: false, steps: [['tsx', 'scripts/owner.ts']] },
   kernel: { build: false, steps: [['tsx', 'scripts/kernel.ts']] },
   dev: { build: false, steps: [['vite']] },

@@ -14,10 +14,13 @@ import {
   type HeaderId,
   utf8ToBytes,
 } from '../src/lib/index.ts';
+import { modelDigest } from '../src/learning/index.ts';
 import { ownerApi, type OwnerApi } from '../src/protocol/index.ts';
+import { checkExportedRound, decodeExportedRound, type Check, type ExportedRound } from '../src/rounds/index.ts'; // prettier-ignore
 import { cutPayloads, headerId, MemoryChunkStore, signedHeaderSchema, StorageServer, Verifier, type SignedHeader, type StateUpdate, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
 import { readConfig } from './config.ts';
 import { digitsTask, type TaskSettings } from './default-task.ts';
+import { secureRandom } from './secure-random.ts';
 import { ScriptedRound } from './scripted-round.ts';
 import { ScriptedTab } from './scripted-tab.ts';
 import { startCoordinator, type Coordinator } from './server.ts';
@@ -174,21 +177,27 @@ describe('the Data Owner’s API', () => {
     const routes = Object.entries(description.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path.replace('/api/tasks/{task}', '')}`),
     );
-    expect(routes.sort()).toEqual([
-      'get /api/tasks',
-      'get /batches',
-      'get /batches/{header}/chunks/{index}',
-      'get /crs',
-      'get /global-key',
-      'get /members',
-      'get /state',
-      'post /admissions',
-      'post /batches/{header}/audits',
-      'post /batches/{header}/queries',
-      'post /batches/{header}/replace',
-      'post /batches/{header}/revoke',
-      'post /files',
-    ]);
+    expect(routes.sort()).toEqual(
+      [
+        'get /api/tasks',
+        'get /batches',
+        'get /batches/{header}/chunks/{index}',
+        'get /crs',
+        'get /batches/{header}/witness',
+        'get /global-key',
+        'get /models/{round}',
+        'get /rounds/{round}',
+        'get /rounds/{round}/export',
+        'get /members',
+        'get /state',
+        'post /admissions',
+        'post /batches/{header}/audits',
+        'post /batches/{header}/queries',
+        'post /batches/{header}/replace',
+        'post /batches/{header}/revoke',
+        'post /files',
+      ].sort(),
+    );
     const owned = Object.values(description.paths)
       .flatMap((methods) => Object.values(methods))
       .filter(({ security }) => security);
@@ -347,6 +356,86 @@ describe('the Data Owner’s API', () => {
     expect((await terminal(['query', header, '--columns', 'x', '--seed', '00'])).errors).toContain('--columns takes'); // prettier-ignore
   }, 60_000);
 
+  describe('a closed round', () => {
+    let file: Uint8Array;
+    let model: VerifiedHeader;
+    beforeAll(async () => {
+      for (const tab of tabs) tab.send({ type: 'ready', samples: 100 });
+      model = await scripted.run(tabs);
+      const response = await fetch(`${coordinator.url}api/tasks/${coordinator.room.id}/rounds/${model.round}/export`); // prettier-ignore
+      expect(response.headers.get('content-disposition')).toContain(`round-${model.round}.`);
+      file = new Uint8Array(await response.arrayBuffer());
+    }, 60_000);
+
+    const checked = async (exported: ExportedRound) => {
+      const checks: Check[] = [];
+      for await (const check of checkExportedRound(exported, secureRandom())) checks.push(check);
+      return checks;
+    };
+    const exportedIn = (bytes: Uint8Array) => {
+      const decoded = decodeExportedRound(bytes);
+      if (!decoded.ok) throw new Error(decoded.error);
+      return decoded.value;
+    };
+
+    test('is read by everybody', async () => {
+      const round = await ok('round', 'GET', `rounds/${model.round}`, undefined, 'none');
+      expect(round.authors.sort()).toEqual(tabs.map(({ identity }) => identity.id).sort());
+      expect(round.updates).toHaveLength(2);
+      const response = await fetch(`${coordinator.url}api/tasks/${coordinator.room.id}/models/${model.round}`); // prettier-ignore
+      const parameters = new Float32Array(await response.arrayBuffer());
+      expect(bytesToHex(modelDigest(parameters))).toBe(round.digest);
+      expect(await refused('GET', 'rounds/99')).toEqual([404, expect.stringContaining('no such round')]); // prettier-ignore
+    });
+
+    test('has proofs that its batches are not revoked', async () => {
+      const { epoch, witness, remainder } = await ok('witness', 'GET', `batches/${model.id}/witness`); // prettier-ignore
+      const proof = { epoch, witness: hexToBytes(witness), remainder: hexToBytes(remainder) };
+      const state = await ok('state', 'GET', 'state');
+      expect(scripted.verifier.updateState(updateOf(state), now()).ok).toBe(true);
+      expect(scripted.verifier.verifyNonMembership(model.id, proof)).toEqual({ ok: true, value: null }); // prettier-ignore
+      expect(epoch).toBeGreaterThan(0);
+      const [revoked = ''] = state.revoked;
+      expect((await refused('GET', `batches/${revoked}/witness`))[1]).toContain('is revoked');
+      expect(scripted.verifier.verifyNonMembership(revoked as HeaderId, proof).ok).toBe(false);
+    });
+
+    test('is checked with nothing but its file', async () => {
+      const checks = await checked(exportedIn(file));
+      expect(checks.filter(({ result }) => !result.ok)).toEqual([]);
+      expect(checks.map(({ what }) => what)).toHaveLength(10);
+      const path = join(folder, 'round.murmuration');
+      writeFileSync(path, file);
+      const child = spawn(process.execPath, ['node_modules/tsx/dist/cli.mjs', 'scripts/verify.ts', path]); // prettier-ignore
+      let out = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+      const [code] = (await once(child, 'close')) as [number];
+      expect([code, out]).toEqual([0, expect.stringContaining('all 10 hold')]);
+    });
+
+    const flip = (bytes: Uint8Array, at: number) => bytes.map((byte, k) => (k === at ? byte ^ 1 : byte)); // prettier-ignore
+    test.each<[string, (round: ExportedRound) => ExportedRound, RegExp]>([
+      ['another CRS', (round) => ({ ...round, crs: flip(round.crs, 500) }), /^the CRS/],
+      ['another task', (round) => ({ ...round, description: { ...round.description, name: 'x' } }), /state/], // prettier-ignore
+      ['a state that somebody else signed', (round) => ({ ...round, state: { ...round.state, core: { ...round.state.core, signature: flip(round.state.core.signature, 3) } } }), /state/], // prettier-ignore
+      ['another manifest', (round) => ({ ...round, manifest: { ...round.manifest, signature: flip(round.manifest.signature, 3) } }), /manifest of round/], // prettier-ignore
+      ['a round of another number', (round) => ({ ...round, record: { ...round.record, round: round.record.round + 1 } }), /manifest of round/], // prettier-ignore
+      ['an update that is missing', (round) => ({ ...round, updates: round.updates.slice(1) }), /names these updates/], // prettier-ignore
+      ['an update instead of the sum', (round) => ({ ...round, sum: at(round.updates, 0) }), /the sum opens/], // prettier-ignore
+      ['a changed parameter', (round) => ({ ...round, parameters: flip(round.parameters, 4321) }), /chunks/], // prettier-ignore
+      ['another digest', (round) => ({ ...round, record: { ...round.record, digest: flip(round.record.digest, 1) } }), /digest/], // prettier-ignore
+    ])('%s is found', async (_name, change, where) => {
+      const checks = await checked(change(exportedIn(file)));
+      const failed = checks.filter(({ result }) => !result.ok);
+      expect(failed[0]?.what).toMatch(where);
+    });
+
+    test('what is no such file is refused with words', () => {
+      expect(decodeExportedRound(new Uint8Array([1, 2, 3]))).toMatchObject({ ok: false });
+      expect(decodeExportedRound(file.subarray(0, 1000))).toMatchObject({ ok: false });
+    });
+  });
+
   test('revokes an update, rolls the model back, and a restart remembers both', async () => {
     for (const tab of tabs) tab.send({ type: 'ready', samples: 100 });
     const first = await scripted.run(tabs);
@@ -354,7 +443,9 @@ describe('the Data Owner’s API', () => {
     const { batches } = await ok('batches', 'GET', 'batches?limit=200');
     const update = batches.find(({ kind }) => kind === 'update');
     if (update === undefined) throw new Error('no update was kept');
-    expect(batches.filter(({ kind }) => kind === 'sum').length).toBe(1);
+    expect(
+      batches.filter(({ kind, round }) => kind === 'sum' && round === first.round).length,
+    ).toBe(1);
     await ok('state', 'POST', `batches/${update.header}/revoke`);
     expect((await refused('POST', `batches/${first.id}/revoke`))[1]).toContain('replace it instead'); // prettier-ignore
     expect((await refused('POST', `batches/${update.header}/replace`, { round: 0 }))[1]).toContain('a member made it'); // prettier-ignore
@@ -369,7 +460,7 @@ describe('the Data Owner’s API', () => {
     expect(scripted.verifier.updateState(updateOf(state), now()).ok).toBe(true);
     for (const tab of tabs) {
       const model = scripted.verified((await tab.next('replaced')).model);
-      expect(model).toMatchObject({ kind: 'model', round: 1, replaces: first.id });
+      expect(model).toMatchObject({ kind: 'model', round: first.round, replaces: first.id });
       expect(float32ToBytes(await scripted.downloadModel(model))).toEqual(initial);
     }
     expect(float32ToBytes(coordinator.room.parameters)).toEqual(initial);

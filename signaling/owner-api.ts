@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical, encodeScalar } from '../src/crypto/index.ts';
 import { bytesToHex, hexToBytes, ownBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
 import { limits, ownerApi, type OwnerApi, type Question } from '../src/protocol/index.ts';
+import { encodeExportedRound, type ExportedRound } from '../src/rounds/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type Crs, type SignedHeader, type StateUpdate } from '../src/vds/index.ts'; // prettier-ignore
 import { tokenHash } from './data-folder.ts';
 import { maxFileBytes } from './owner-desk.ts';
@@ -133,6 +134,53 @@ export async function addOwnerApi(
     },
   );
 
+  server.get<{ Params: OwnerApi<'roundNumber'> }>(
+    `${base}/rounds/:round`,
+    open('How a round was closed: manifest and headers', { params: ownerApi.roundNumber, response: { 200: ownerApi.round } }, 60), // prettier-ignore
+    async ({ params: { round } }): Promise<OwnerApi<'round'>> => {
+      const { record, manifest, updates, sum, model } = await exportedOf(room, crs, round);
+      const { attempt, revision, authors, digest } = record;
+      return {
+        ...{ round: record.round, attempt, revision, authors: [...authors] },
+        digest: bytesToHex(digest),
+        manifest: Buffer.from(manifest.bytes).toString('base64'),
+        manifestSignature: bytesToHex(manifest.signature),
+        updates: updates.map(encodedHeader),
+        sum: encodedHeader(sum),
+        model: encodedHeader(model),
+      };
+    },
+  );
+  server.get<{ Params: OwnerApi<'roundNumber'> }>(
+    `${base}/rounds/:round/export`,
+    open('All by which a round is proved, a file: npm run verify checks it', { params: ownerApi.roundNumber, produces: [asBytes] }, 12), // prettier-ignore
+    async ({ params: { round } }, reply) => {
+      const file = encodeExportedRound(await exportedOf(room, crs, round));
+      traffic.out(file.length);
+      const name = `attachment; filename="round-${Number(round)}.murmuration"`;
+      return reply.header('content-disposition', name).type(asBytes).send(Buffer.from(file));
+    },
+  );
+  server.get<{ Params: OwnerApi<'roundNumber'> }>(
+    `${base}/models/:round`,
+    open('The model after a round: float32, little-endian', { params: ownerApi.roundNumber, produces: [asBytes] }, 60), // prettier-ignore
+    async ({ params: { round } }, reply) => {
+      const bytes = await room.desk.modelBytes(Number(round));
+      if (bytes === null) throw new ApiError(404, 'no model of that round');
+      traffic.out(bytes.length);
+      return reply.type(asBytes).send(Buffer.from(bytes));
+    },
+  );
+  server.get<{ Params: OwnerApi<'batch'> }>(
+    `${base}/batches/:header/witness`,
+    open('Proof that a batch is not revoked', { params: batch, response: { 200: ownerApi.witness } }, 60), // prettier-ignore
+    async ({ params: { header } }): Promise<OwnerApi<'witness'>> => {
+      const found = await room.desk.witness(header as HeaderId);
+      if (!found.ok) throw new ApiError(409, found.error);
+      const { epoch, witness, remainder } = found.value;
+      return { epoch, witness: bytesToHex(witness), remainder: bytesToHex(remainder) };
+    },
+  );
   server.get(
     `${base}/members`,
     owned('Connected members, whom one may ask', { params, response: { 200: ownerApi.members } }),
@@ -260,6 +308,12 @@ function weightsOf(weights: OwnerApi<'query'>['weights']): QueryWeights {
   return { kind: 'sparse', entries };
 }
 
+async function exportedOf(room: TaskRoom, crs: Crs, round: string): Promise<ExportedRound> {
+  const exported = await room.desk.exportRound(Number(round), crs.file);
+  if (exported === null) throw new ApiError(404, 'no such round was closed, or its proofs were not kept'); // prettier-ignore
+  return exported;
+}
+
 async function columnCount(room: TaskRoom, id: HeaderId): Promise<number> {
   const signed = await room.desk.header(id);
   const header = signed && decodeHeader(signed.header);
@@ -303,9 +357,11 @@ function signedHeaderOf(encoded: string): SignedHeader {
   return parsed.output;
 }
 
+const encodedHeader = (signed: SignedHeader) =>
+  Buffer.from(encodeCanonical(signed)).toString('base64');
+
 function admittedBody(signed: SignedHeader): OwnerApi<'admitted'> {
-  const encoded = Buffer.from(encodeCanonical(signed)).toString('base64');
-  return { header: headerId(signed.header), signed: encoded };
+  return { header: headerId(signed.header), signed: encodedHeader(signed) };
 }
 
 function stateBody({ core, freshness, revoked, keys }: StateUpdate): OwnerApi<'state'> {

@@ -1,6 +1,14 @@
 import { concatBytes, err, float32ToBytes, ok, type HeaderId, type PeerId, type Result, type TaskId } from '../src/lib/index.ts'; // prettier-ignore
-import type { Answer, Question, RoundRecord, TaskDescription } from '../src/protocol/index.ts';
-import { decodeHeader, headerId, noOpening, payloadBytes, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type SumOrder, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import {
+  verifyManifest,
+  type Answer,
+  type Question,
+  type RoundRecord,
+  type Signed,
+  type TaskDescription,
+} from '../src/protocol/index.ts';
+import { decodeHeader, headerId, noOpening, payloadBytes, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type SumOrder, type VerifiedHeader, type Witness } from '../src/vds/index.ts'; // prettier-ignore
+import type { ExportedRound } from '../src/rounds/index.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import type { AdmittedBatch, Checkpoint, Replacement, Store } from './store/store.ts';
 import type { DeliveredSum } from './sum-collector.ts';
@@ -110,13 +118,14 @@ export class OwnerDesk {
     sum: VerifiedHeader,
     parameters: Float32Array,
     record: RoundRecord,
+    manifest: Signed,
   ): Promise<{ readonly model: SignedHeader; readonly sum: SignedHeader }> {
     const { thread, store, id } = this.#options;
     const { round } = record;
     const about = { opening: sum.opening, round, kind: 'model' } as const;
     const { signed: header } = await thread.service.create(about, float32ToBytes(parameters));
     const checkpoint = { round, header, parameters };
-    await store.closeRound(id, checkpoint, record, sum.signed);
+    await store.closeRound(id, checkpoint, { record, manifest, sum: sum.signed });
     this.#model = checkpoint;
     return { model: header, sum: sum.signed };
   }
@@ -222,6 +231,35 @@ export class OwnerDesk {
   async modelBytes(round: number): Promise<Uint8Array | null> {
     const kept = await this.#options.store.checkpoint(this.#options.id, round);
     return kept && float32ToBytes(kept.parameters);
+  }
+
+  /** All by which a closed round is proved; null if it was not closed, or its proofs were not kept. */
+  async exportRound(round: number, crs: Uint8Array): Promise<ExportedRound | null> {
+    const { store, id, description } = this.#options;
+    const closed = await store.round(id, round);
+    const after = await store.checkpoint(id, round);
+    if (closed === null || after === null) return null;
+    const manifest = verifyManifest(closed.manifest, { task: id, ownerKey: description.ownerKey });
+    if (!manifest.ok) throw new Error(`the database holds a manifest that does not verify: ${manifest.error}`); // prettier-ignore
+    const updates: SignedHeader[] = [];
+    for (const { header } of manifest.value.entries) {
+      const signed = await store.header(id, header);
+      if (signed) updates.push(signed);
+    }
+    return {
+      ...{ type: 'exported-round', version: 1, description, crs, updates, ...closed },
+      state: await this.state(),
+      model: after.header,
+      parameters: float32ToBytes(after.parameters),
+      exportedAt: this.#seconds(),
+    };
+  }
+
+  /** Proof that an admitted batch is not revoked. */
+  async witness(header: HeaderId): Promise<Result<Witness>> {
+    const { store, id, thread } = this.#options;
+    if ((await store.header(id, header)) === null) return err('no such batch was admitted');
+    return thread.service.witness(header);
   }
 
   /** Whether a holder's answer to a question about an admitted batch holds; the values it proves. */

@@ -1,4 +1,3 @@
-import { webcrypto } from 'node:crypto';
 import { identityOf } from '../src/crypto/index.ts';
 import {
   at,
@@ -6,12 +5,12 @@ import {
   err,
   type HeaderId,
   type PeerId,
-  type Random,
   type Result,
   type TaskId,
 } from '../src/lib/index.ts';
 import { judgeAnswer, type Answer, type Question, type Verdict } from '../src/protocol/index.ts';
-import { CommitmentKey, Crs, DataOwner, Verifier, type GlobalKey, type OnProgress, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { CommitmentKey, Crs, DataOwner, Verifier, type GlobalKey, type OnProgress, type ScalarCount, type SignedHeader, type StateUpdate, type Summand, type VerifiedHeader, type Witness } from '../src/vds/index.ts'; // prettier-ignore
+import { secureRandom } from './secure-random.ts';
 
 /** The cryptography of one task's Data Owner; see {@link OwnerService}. */
 export interface OwnerOptions {
@@ -29,23 +28,6 @@ export interface OwnBatch {
   readonly round: number;
   readonly kind: 'model' | 'file';
   readonly replaces?: HeaderId;
-}
-
-/** The platform's generator, in blocks. */
-function secureRandom(): Random {
-  const pool = new Uint32Array(256);
-  let next = pool.length;
-  return {
-    uint32() {
-      if (next === pool.length) {
-        webcrypto.getRandomValues(pool);
-        next = 0;
-      }
-      const value = at(pool, next);
-      pool[next++] = 0;
-      return value;
-    },
-  };
 }
 
 /**
@@ -147,6 +129,11 @@ export class OwnerService {
 
   replace(old: HeaderId, signed: SignedHeader): Result<VerifiedHeader> {
     return this.#opened.replace(old, signed);
+  }
+
+  /** Proof that a batch is not revoked. */
+  witness(header: HeaderId): Result<Witness> {
+    return this.#opened.witness(header);
   }
 
   /** Takes the last revocation back: it could not be stored, and nobody was told. */

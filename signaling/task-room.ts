@@ -268,13 +268,13 @@ export class TaskRoom {
 
   /** Verifies the sum; makes, signs and stores the next model. */
   async #close(collector: SumCollector, delivered: DeliveredSum): Promise<Outcome> {
-    const { record: unfinished, order } = collector.asked;
+    const { record: unfinished, order, manifest } = collector.asked;
     const sum = await this.desk.admitSum(delivered, order);
     if (!sum.ok) return { type: 'refused', reason: sum.error };
     const next = collector.apply(delivered, this.desk.model.parameters);
     if (!next.ok) return { type: 'failed', reason: next.error };
     const record = finishRecord(unfinished, modelDigest(next.value), this.#now());
-    const closed = await this.desk.closeRound(sum.value, next.value, record);
+    const closed = await this.desk.closeRound(sum.value, next.value, record, manifest);
     this.#seed(this.desk.model);
     this.#onModel?.(record, next.value);
     this.#log.info(`model ${record.round}: ${bytesToHex(record.digest).slice(0, 16)}`);

@@ -102,6 +102,10 @@ export const rounds = pgTable(
     round: integer('round').notNull(),
     /** Canonical CBOR of a RoundRecord. */
     record: bytes('record').notNull(),
+    /** Canonical CBOR of the signed manifest; null of rounds that were closed before it was kept. */
+    manifest: bytes('manifest'),
+    /** The header of the sum that the round was closed with. */
+    sum: text('sum'),
   },
   (table) => [primaryKey({ columns: [table.task, table.round] })],
 );

@@ -66,7 +66,12 @@ function aRecord({ round, parameters }: Checkpoint): RoundRecord {
 
 /** Closes a round with a sum that nobody looks at. */
 function close(store: Store, task: TaskId, model: Checkpoint, record = aRecord(model)) {
-  return store.closeRound(task, model, record, aHeader(task, model.round, 'sum'));
+  const manifest = { bytes: new Uint8Array([0x80]), signature: new Uint8Array(64) };
+  return store.closeRound(task, model, {
+    record,
+    manifest,
+    sum: aHeader(task, model.round, 'sum'),
+  });
 }
 
 describe('a store in memory', () => {

@@ -4,7 +4,12 @@ import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { decodeCanonical, encodeCanonical } from '../../src/crypto/index.ts';
+import {
+  decodeCanonical,
+  encodeCanonical,
+  signedSchema,
+  type Signed,
+} from '../../src/crypto/index.ts';
 import { bytesToFloat32, float32ToBytes, ownBytes, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
 import type { RoundRecord, TaskDescription } from '../../src/protocol/index.ts';
@@ -18,6 +23,13 @@ export interface Checkpoint {
   readonly header: SignedHeader;
   /** float32[P] */
   readonly parameters: Float32Array;
+}
+
+/** What a round was closed with. */
+export interface ClosedRound {
+  readonly record: RoundRecord;
+  readonly manifest: Signed;
+  readonly sum: SignedHeader;
 }
 
 /** A batch that the Data Owner admitted. */
@@ -109,14 +121,14 @@ export class Store {
   async closeRound(
     task: TaskId,
     checkpoint: Checkpoint,
-    record: RoundRecord,
-    sum: SignedHeader,
+    { record, manifest, sum }: ClosedRound,
   ): Promise<void> {
     await this.#db.transaction(async (tx) => {
       await tx.insert(checkpoints).values(checkpointRow(task, checkpoint));
-      await tx
-        .insert(rounds)
-        .values({ task, round: record.round, record: encodeCanonical(record) });
+      await tx.insert(rounds).values({
+        ...{ task, round: record.round, record: encodeCanonical(record) },
+        ...{ manifest: encodeCanonical(manifest), sum: headerId(sum.header) },
+      });
       await addHeaders(tx, task, [sum, checkpoint.header]);
     });
   }
@@ -126,6 +138,22 @@ export class Store {
       .update(rounds)
       .set({ record: encodeCanonical(record) })
       .where(and(eq(rounds.task, task), eq(rounds.round, record.round)));
+  }
+
+  /** How a round was closed; null if it was not, or before that was kept. */
+  async round(task: TaskId, round: number): Promise<ClosedRound | null> {
+    const [row] = await this.#db
+      .select()
+      .from(rounds)
+      .where(and(eq(rounds.task, task), eq(rounds.round, round)));
+    if (!row?.manifest || row.sum === null) return null;
+    const sum = await this.header(task, row.sum as HeaderId);
+    if (sum === null) return null;
+    return {
+      record: read(roundRecordSchema, row.record, 'round'),
+      manifest: read(signedSchema, row.manifest, 'manifest'),
+      sum,
+    };
   }
 
   /** Closed rounds, in order. */

@@ -32,6 +32,8 @@ export const limits = {
   strikes: 3,
   /** closed rounds a newcomer is told of. */
   historyRounds: 1000,
+  /** bytes; a model in the file of an exported round: 16 Mi parameters. */
+  exportedBytes: 67_108_864,
   /** columns that one query or audit is of. */
   askedColumns: maxAskedColumns,
   /** queries and audits that a peer may have waiting with us, and ask in ten seconds: one costs some 50 ms. */

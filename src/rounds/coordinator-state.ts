@@ -1,6 +1,6 @@
 import type { Identity } from '../crypto/index.ts';
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
-import type { ClientMessage, Metrics, RoundRecord, ServerMessage, TaskDescription } from '../protocol/index.ts'; // prettier-ignore
+import type { ClientMessage, Metrics, RoundRecord, ServerMessage, Signed, TaskDescription } from '../protocol/index.ts'; // prettier-ignore
 import type { SignedHeader, StateUpdate, SumOrder, VerifiedHeader } from '../vds/index.ts';
 
 /** The messages that drive rounds; signaling and sums are the shell's business. */
@@ -101,6 +101,8 @@ export type CoordinatorEffect =
       readonly scales: readonly number[];
       /** The manifest, its updates and their weights. */
       readonly order: SumOrder;
+      /** The manifest itself, frozen. */
+      readonly manifest: Signed;
       readonly record: UnfinishedRecord;
     } & CollectedSum)
   /** Revoke a batch, now that no open sum depends on it; `state` follows. */

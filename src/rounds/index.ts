@@ -1,5 +1,12 @@
 export { RoundCoordinator } from './coordinator.ts';
 export type { CoordinatorEffect, CoordinatorEvent } from './coordinator-state.ts';
+export {
+  checkExportedRound,
+  decodeExportedRound,
+  encodeExportedRound,
+  type Check,
+  type ExportedRound,
+} from './exported-round.ts';
 export { finishRecord } from './finish-record.ts';
 export { RoundMember } from './member.ts';
 export type { MemberEffect, MemberEvent } from './member-state.ts';

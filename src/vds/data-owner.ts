@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { decodeCanonical, encodeCanonical, encodeG1, encodeG2, G1, groupOrder, hashToScalar, identityOf, toScalar, type G2Point, type Identity, type Signed } from '../crypto/index.ts'; // prettier-ignore
+import { decodeCanonical, encodeCanonical, encodeG1, encodeG2, G1, groupOrder, hashToScalar, identityOf, invertScalar, toScalar, type G2Point, type Identity, type Signed } from '../crypto/index.ts'; // prettier-ignore
 import { at, bytesOf, equalBytes, err, headerIdField, hexToBytes, ok, taskIdField } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import { accumulatorKey, revocationElement } from './accumulator.ts';
@@ -10,7 +10,7 @@ import { admitHeader, decodeHeader, formatOf, headerId, signHeader } from './hea
 import type { SignedHeader, VerifiedHeader } from './header.ts';
 import { checkCore, listDigest, maxRevoked, signCore, signFreshness, type StateUpdate } from './state.ts'; // prettier-ignore
 import type { SumOrder } from './sum.ts';
-import { Verifier } from './verifier.ts';
+import { encodeWitness, Verifier, type Witness } from './verifier.ts';
 
 /** What everybody may know, and pins: the Data Owner's public half. */
 export interface GlobalKey {
@@ -150,6 +150,25 @@ export class DataOwner {
       revoked: [...this.#revoked],
       keys: this.#epochs.slice(1, this.epoch + 1).map(({ key }) => key),
     };
+  }
+
+  /**
+   * The proof that a batch is not revoked, by the trapdoor: `u = −Π(e_i − y)`,
+   * `w = [(f(s) + u)/(s + y)]₁`; an error if it is.
+   */
+  witness(header: HeaderId): Result<Witness> {
+    if (this.isRevoked(header)) return err('the batch is revoked by the Data Owner');
+    const element = revocationElement(header);
+    const product = this.#revoked.reduce(
+      (product, each) => (product * toScalar(revocationElement(each) - element)) % groupOrder,
+      1n,
+    );
+    const remainder = toScalar(-product);
+    const { secretProduct } = this.#epochAt(this.epoch);
+    const secretQuotient =
+      ((secretProduct + remainder) * invertScalar(toScalar(this.#secret + element))) % groupOrder;
+    const witness = secretQuotient === 0n ? G1.ZERO : G1.BASE.multiply(secretQuotient);
+    return ok(encodeWitness(this.epoch, { witness, remainder }));
   }
 
   /** Makes epochs up to this one; each follows from the one before, deterministically. */

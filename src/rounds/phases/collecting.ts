@@ -163,7 +163,13 @@ export class Collecting implements Phase {
     this.#deadline = now + patience.collectMs;
     const { round, attempt, revision } = this.#issued.manifest;
     const about = { from, round, attempt, revision, scales: this.#issued.scales };
-    this.#context.effect({ type: 'collect', ...about, order: this.#order, record: this.#record });
+    this.#context.effect({
+      type: 'collect',
+      ...about,
+      order: this.#order,
+      manifest: this.#issued.signed,
+      record: this.#record,
+    });
     this.#context.send(from, { type: 'upload', round, attempt, revision });
   }
 
