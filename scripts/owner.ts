@@ -8,8 +8,9 @@ const usage = `npm run owner -- COMMAND [options]
 
   state                                    the epoch, and what is revoked
   batches                                  admitted batches, newest first
-  members                                  who is connected
+  members                                  who is connected, and who is excluded
   revoke BATCH                             every tab drops it and refuses it
+  exclude MEMBER | readmit MEMBER          refuse all that it authors from now on, or no more
   replace BATCH --round N | --file F       another model, or another file, takes its place
   audit BATCH [--holder MEMBER]            does each holder (or this one) have it now?
   query BATCH --columns 0,2-4 (--weights 1:5,2:1 | --seed HEX) [--holder MEMBER]
@@ -103,6 +104,8 @@ async function call<const S extends v.GenericSchema>(
 
 /** The one of these ids that begins so. */
 function only(what: string, ids: readonly string[], beginning: string): string {
+  if (beginning === '') throw new SetupError(`which ${what}?\n\n${usage}`);
+  if (/^[0-9a-f]{64}$/.test(beginning)) return beginning;
   const found = [...new Set(ids.filter((id) => id.startsWith(beginning)))];
   const [first] = found;
   if (first !== undefined && found.length === 1) return first;
@@ -111,10 +114,8 @@ function only(what: string, ids: readonly string[], beginning: string): string {
 }
 
 async function batchOf(api: Api, beginning: string | undefined): Promise<string> {
-  if (beginning === undefined) throw new SetupError(`which batch?\n\n${usage}`);
-  if (/^[0-9a-f]{64}$/.test(beginning)) return beginning;
   const { batches } = await api.get('batches', 'batches?limit=200');
-  return only('batch', batches.map(({ header }) => header), beginning); // prettier-ignore
+  return only('batch', batches.map(({ header }) => header), beginning ?? ''); // prettier-ignore
 }
 
 /** Whom to ask: the holder that was named, or all that are connected. */
@@ -162,6 +163,10 @@ function stateLines({ epoch, revoked }: OwnerApi<'state'>): string[] {
   return [`epoch ${epoch}, ${revoked.length} revoked`, ...revoked.map((id) => `  ${id}`)];
 }
 
+function memberLines({ members, excluded }: OwnerApi<'members'>): string[] {
+  return [...members, ...excluded.map((member) => `${member}  excluded`)];
+}
+
 function verdictLine(holder: string, verdict: OwnerApi<'verdict'>): string {
   const { holds, reason, values, lanes, lanesMissing, ms } = verdict;
   if (!holds) return `${holder.slice(0, 8)}  not proved: ${reason ?? 'no reason'}  (${ms} ms)`;
@@ -196,7 +201,7 @@ function replacement({ round, file }: Options): Uint8Array | object {
   }
 }
 
-async function run(command: string, batch: string | undefined, options: Options): Promise<Outcome> {
+async function run(command: string, named: string | undefined, options: Options): Promise<Outcome> {
   const api = await Api.of(options);
   switch (command) {
     case 'state': {
@@ -205,7 +210,14 @@ async function run(command: string, batch: string | undefined, options: Options)
     }
     case 'members': {
       const found = await api.get('members', 'members');
-      return done(found, found.members);
+      return done(found, memberLines(found));
+    }
+    case 'exclude':
+    case 'readmit': {
+      const { members, excluded } = await api.get('members', 'members');
+      const member = only('member', [...members, ...excluded], named ?? '');
+      const found = await api.post('members', `members/${member}/${command}`);
+      return done(found, memberLines(found));
     }
     case 'batches': {
       const found = await api.get('batches', 'batches?limit=200');
@@ -216,18 +228,18 @@ async function run(command: string, batch: string | undefined, options: Options)
       return done(found, lines);
     }
     case 'revoke': {
-      const state = await api.post('state', `batches/${await batchOf(api, batch)}/revoke`);
+      const state = await api.post('state', `batches/${await batchOf(api, named)}/revoke`);
       return done(state, stateLines(state));
     }
     case 'replace': {
-      const path = `batches/${await batchOf(api, batch)}/replace`;
+      const path = `batches/${await batchOf(api, named)}/replace`;
       const state = await api.post('state', path, replacement(options));
       return done(state, stateLines(state));
     }
     case 'audit':
-      return ask(api, await batchOf(api, batch), options, 'audits');
+      return ask(api, await batchOf(api, named), options, 'audits');
     case 'query':
-      return ask(api, await batchOf(api, batch), options, 'queries');
+      return ask(api, await batchOf(api, named), options, 'queries');
     default:
       throw new SetupError(
         `${command === '' ? 'no command' : `no command ${command}`}\n\n${usage}`,

@@ -66,9 +66,8 @@ export function serveConnection(
       refuse('this server does not have the task that the link names');
       return;
     }
-    member = { peer: message.peer, room };
     clearTimeout(greeting);
-    room.join(message.peer, seat);
+    if (room.join(message.peer, seat)) member = { peer: message.peer, room };
   };
 
   const greeting = setTimeout(() => seat.close('no hello came', true), helloWithinMs);

@@ -136,6 +136,8 @@ describe('the Data Owner’s API', () => {
   test.each([
     ['GET', 'batches'],
     ['GET', 'members'],
+    ['POST', `members/${unknown}/exclude`],
+    ['POST', `members/${unknown}/readmit`],
     ['POST', 'files'],
     ['POST', 'admissions'],
     ['POST', `batches/${unknown}/revoke`],
@@ -196,12 +198,14 @@ describe('the Data Owner’s API', () => {
         'post /batches/{header}/replace',
         'post /batches/{header}/revoke',
         'post /files',
+        'post /members/{member}/exclude',
+        'post /members/{member}/readmit',
       ].sort(),
     );
     const owned = Object.values(description.paths)
       .flatMap((methods) => Object.values(methods))
       .filter(({ security }) => security);
-    expect(owned.length).toBe(8);
+    expect(owned.length).toBe(10);
   });
 
   test('commits to a file that everybody can verify and fetch; then revokes it', async () => {
@@ -436,6 +440,33 @@ describe('the Data Owner’s API', () => {
     });
   });
 
+  test('excludes a member: it is sent away, and nothing that it authors is admitted', async () => {
+    const identity = identityOf(new Uint8Array(32).fill(77));
+    const { tab } = await ScriptedTab.join(coordinator.url, identity);
+    const sealed = await scripted.sealFile(new Uint8Array([1, 2, 3]), identity);
+    const excluded = await ok('members', 'POST', `members/${identity.id}/exclude`);
+    expect(excluded.excluded).toEqual([identity.id]);
+    expect(excluded.members).not.toContain(identity.id);
+    const reason = 'the Data Owner has excluded this member';
+    expect(await tab.next('refused')).toEqual({ type: 'refused', reason, again: false });
+    await tab.gone;
+    const again = new ScriptedTab(coordinator.url, identity);
+    again.hello(await again.next('challenge'));
+    expect(await again.next('refused')).toMatchObject({ reason });
+    const admission = { signed: Buffer.from(encodeCanonical(sealed)).toString('base64') };
+    expect(await refused('POST', 'admissions', admission)).toEqual([409, 'the Data Owner has excluded its author']); // prettier-ignore
+    // Done twice is done once.
+    await ok('members', 'POST', `members/${identity.id}/exclude`);
+    expect((await refused('POST', `members/${coordinator.room.description.ownerKey}/exclude`))[0]).toBe(409); // prettier-ignore
+
+    const back = await ok('members', 'POST', `members/${identity.id}/readmit`);
+    expect(back.excluded).toEqual([]);
+    const { tab: readmitted } = await ScriptedTab.join(coordinator.url, identity);
+    await ok('admitted', 'POST', 'admissions', admission);
+    await readmitted.close();
+    await ok('members', 'POST', `members/${unknown}/exclude`); // looked for after the restart
+  });
+
   test('revokes an update, rolls the model back, and a restart remembers both', async () => {
     for (const tab of tabs) tab.send({ type: 'ready', samples: 100 });
     const first = await scripted.run(tabs);
@@ -469,6 +500,7 @@ describe('the Data Owner’s API', () => {
     await coordinator.close();
     await start();
     expect(coordinator.room.epoch).toBe(epoch);
+    expect((await ok('members', 'GET', 'members')).excluded).toEqual([unknown]);
     const after = await ok('state', 'GET', 'state');
     expect(after.revoked).toEqual(state.revoked);
     expect(float32ToBytes(coordinator.room.parameters)).toEqual(initial);

@@ -183,8 +183,25 @@ export async function addOwnerApi(
   );
   server.get(
     `${base}/members`,
-    owned('Connected members, whom one may ask', { params, response: { 200: ownerApi.members } }),
-    (): OwnerApi<'members'> => ({ members: room.connected }),
+    owned('Connected members, whom one may ask, and excluded ones', { params, response: { 200: ownerApi.members } }), // prettier-ignore
+    () => membersBody(room),
+  );
+  server.post<{ Params: OwnerApi<'member'> }>(
+    `${base}/members/:member/exclude`,
+    owned('Refuses all that a member authors from now on', { params: ownerApi.member, response: { 200: ownerApi.members } }), // prettier-ignore
+    async ({ params: { member } }) => {
+      const excluded = await room.exclude(member as PeerId);
+      if (!excluded.ok) throw new ApiError(409, excluded.error);
+      return membersBody(room);
+    },
+  );
+  server.post<{ Params: OwnerApi<'member'> }>(
+    `${base}/members/:member/readmit`,
+    owned('Takes an exclusion back', { params: ownerApi.member, response: { 200: ownerApi.members } }), // prettier-ignore
+    async ({ params: { member } }) => {
+      await room.desk.readmit(member as PeerId);
+      return membersBody(room);
+    },
   );
   server.get<{ Querystring: OwnerApi<'page'> }>(
     `${base}/batches`,
@@ -355,6 +372,10 @@ function signedHeaderOf(encoded: string): SignedHeader {
   if (!header.ok) throw new ApiError(400, header.error);
   if (header.value.kind !== 'file') throw new ApiError(400, 'only headers of kind “file” are admitted here'); // prettier-ignore
   return parsed.output;
+}
+
+function membersBody(room: TaskRoom): OwnerApi<'members'> {
+  return { members: room.connected, excluded: [...room.desk.excluded] };
 }
 
 const encodedHeader = (signed: SignedHeader) =>

@@ -1,5 +1,6 @@
 import { concatBytes, err, float32ToBytes, ok, type HeaderId, type PeerId, type Result, type TaskId } from '../src/lib/index.ts'; // prettier-ignore
 import {
+  limits,
   verifyManifest,
   type Answer,
   type Question,
@@ -46,9 +47,33 @@ export class OwnerDesk {
   #admitting = false;
   #file: { readonly header: HeaderId; readonly payloads: readonly Uint8Array[] } | null = null;
 
-  constructor(options: DeskOptions, model: Checkpoint) {
+  readonly #excluded: Set<PeerId>;
+
+  constructor(options: DeskOptions, model: Checkpoint, excluded: readonly PeerId[]) {
     this.#options = options;
     this.#model = model;
+    this.#excluded = new Set(excluded);
+  }
+
+  /** Members of whom nothing is admitted any more. */
+  get excluded(): ReadonlySet<PeerId> {
+    return this.#excluded;
+  }
+
+  /** Admits nothing that a member authors from now on. */
+  async exclude(peer: PeerId): Promise<Result<null>> {
+    if (peer === this.#options.description.ownerKey) return err('the Data Owner cannot exclude itself'); // prettier-ignore
+    const isFull = this.#excluded.size >= limits.excludedMembers && !this.#excluded.has(peer);
+    if (isFull) return err(`${limits.excludedMembers} members are excluded already`);
+    await this.#options.store.exclude(this.#options.id, peer);
+    this.#excluded.add(peer);
+    return ok(null);
+  }
+
+  /** Takes an exclusion back. */
+  async readmit(peer: PeerId): Promise<void> {
+    await this.#options.store.readmit(this.#options.id, peer);
+    this.#excluded.delete(peer);
   }
 
   /** The newest model. */
@@ -97,10 +122,20 @@ export class OwnerDesk {
 
   async #admitBatch(batch: readonly SignedHeader[]): Promise<Result<VerifiedHeader>[]> {
     const { thread, store, id } = this.#options;
-    const results = await thread.service.admit(batch);
+    const excluded = batch.map(({ header }) => this.#isExcluded(header));
+    const judged = await thread.service.admit(batch.filter((_, k) => !excluded[k]));
+    const results = excluded.map((isExcluded): Result<VerifiedHeader> => {
+      if (isExcluded) return err('the Data Owner has excluded its author');
+      return judged.shift() ?? err('header could not be admitted');
+    });
     const admitted = results.flatMap((result) => (result.ok ? [result.value.signed] : []));
     await store.addHeaders(id, admitted);
     return results;
+  }
+
+  #isExcluded(header: Uint8Array): boolean {
+    const decoded = decodeHeader(header);
+    return decoded.ok && this.#excluded.has(decoded.value.author);
   }
 
   /** Admits a sum, if it is Σ a_k·u_k of its order and its chunks are its own. */

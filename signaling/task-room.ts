@@ -76,7 +76,7 @@ export class TaskRoom {
     const checkpoints = await store.newest(id, 2);
     const [newest] = checkpoints;
     if (newest === undefined) throw new Error(`bug: task ${id} has no model`);
-    const desk = new OwnerDesk(options, newest);
+    const desk = new OwnerDesk(options, newest, await store.excluded(id));
     const state = await desk.state();
     const rounds = new RoundCoordinator({
       description,
@@ -91,11 +91,19 @@ export class TaskRoom {
     return room;
   }
 
-  /** Takes in a member whose key has been checked. An older connection of it is closed. */
-  join(peer: PeerId, seat: Seat): void {
+  /**
+   * Takes in a member whose key has been checked, unless it is excluded. An older connection of it
+   * is closed.
+   */
+  join(peer: PeerId, seat: Seat): boolean {
+    if (this.desk.excluded.has(peer)) {
+      seat.close(excludedReason, false);
+      return false;
+    }
     this.#seats.get(peer)?.close('the same identity connected again', false);
     this.#seats.set(peer, seat);
     this.#handle({ type: 'joined', peer });
+    return true;
   }
 
   /** The connection is gone; not if another one of the same member has taken its place. */
@@ -158,6 +166,17 @@ export class TaskRoom {
       this.#revoking.set(header, [...waiting, resolve]);
       this.#handle({ type: 'revoke', header });
     });
+  }
+
+  /** Admits nothing of a member from now on, and sends it away. */
+  async exclude(peer: PeerId): Promise<Result<null>> {
+    const excluded = await this.desk.exclude(peer);
+    if (!excluded.ok) return excluded;
+    this.#log.info(`excluded: ${shortId(peer)}`);
+    const seat = this.#seats.get(peer);
+    seat?.close(excludedReason, false);
+    if (seat) this.leave(peer, seat);
+    return excluded;
   }
 
   /** Replaces the current model or a file and tells every member. */
@@ -319,6 +338,8 @@ export class TaskRoom {
     if (this.#seeds.size > 2 && oldest !== undefined) this.#seeds.delete(oldest);
   }
 }
+
+const excludedReason = 'the Data Owner has excluded this member';
 
 interface RoomOptions {
   readonly id: TaskId;

@@ -109,3 +109,16 @@ export const rounds = pgTable(
   },
   (table) => [primaryKey({ columns: [table.task, table.round] })],
 );
+
+/** Members that the Data Owner excluded: nothing that they author from then on is admitted. */
+export const exclusions = pgTable(
+  'exclusions',
+  {
+    task: text('task')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    peer: text('peer').notNull(),
+    excludedAt: timestamp('excluded_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.task, table.peer] })],
+);

@@ -15,7 +15,16 @@ import { roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
 import type { RoundRecord, TaskDescription } from '../../src/protocol/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { SetupError } from '../config.ts';
-import { checkpoints, crsFiles, files, headers, revocations, rounds, tasks } from './schema.ts';
+import {
+  checkpoints,
+  crsFiles,
+  exclusions,
+  files,
+  headers,
+  revocations,
+  rounds,
+  tasks,
+} from './schema.ts';
 
 /** The model after a round. */
 export interface Checkpoint {
@@ -257,6 +266,25 @@ export class Store {
         await tx.insert(files).values({ task, header: headerId(signed.header), bytes: content });
       }
     });
+  }
+
+  /** Members that are excluded, in the order in which they were. */
+  async excluded(task: TaskId): Promise<PeerId[]> {
+    const rows = await this.#db
+      .select({ peer: exclusions.peer })
+      .from(exclusions)
+      .where(eq(exclusions.task, task))
+      .orderBy(asc(exclusions.excludedAt), asc(exclusions.peer));
+    return rows.map(({ peer }) => peer as PeerId);
+  }
+
+  async exclude(task: TaskId, peer: PeerId): Promise<void> {
+    await this.#db.insert(exclusions).values({ task, peer }).onConflictDoNothing();
+  }
+
+  async readmit(task: TaskId, peer: PeerId): Promise<void> {
+    const own = and(eq(exclusions.task, task), eq(exclusions.peer, peer));
+    await this.#db.delete(exclusions).where(own);
   }
 
   /** Keeps a batch of kind 'file' with its payloads, one after the other. */

@@ -32,6 +32,8 @@ export const limits = {
   strikes: 3,
   /** closed rounds a newcomer is told of. */
   historyRounds: 1000,
+  /** members that the Data Owner excluded. */
+  excludedMembers: 1000,
   /** bytes; a model in the file of an exported round: 16 Mi parameters. */
   exportedBytes: 67_108_864,
   /** columns that one query or audit is of. */

@@ -24,7 +24,11 @@ export const ownerApi = {
   error: v.strictObject({ error: v.string() }),
   task: v.strictObject({ task: hex(16) }),
   tasks: v.strictObject({ tasks: v.array(v.strictObject({ task: hex(16), name: v.string() })) }),
-  members: v.strictObject({ members: v.array(hex(32)) }),
+  member: v.strictObject({ task: hex(16), member: hex(32) }),
+  members: v.strictObject({
+    members: v.pipe(v.array(hex(32)), v.description('Connected.')),
+    excluded: v.pipe(v.array(hex(32)), v.description('Nothing of theirs is admitted any more.')),
+  }),
   batch: v.strictObject({ task: hex(16), header: hex(32) }),
   roundNumber: v.strictObject({ task: hex(16), round: decimal(6) }),
   round: v.strictObject({
