@@ -105,7 +105,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const start = async (port: number) => {
         const coordinator = await startCoordinator(
           { ...config, port, dataFolder },
-          { folder: 'dist', task },
+          { folder: 'dist', task, auditsRounds: true },
         );
         running.add(coordinator);
         return coordinator;

@@ -1,7 +1,8 @@
 import type { Page } from '@playwright/test';
-import { bytesToHex } from '../src/lib/index.ts';
-import { decodeHeader, openingPointOf, type SignedHeader } from '../src/vds/index.ts';
+import { bytesToHex, type PeerId } from '../src/lib/index.ts';
+import { decodeHeader, headerId, openingPointOf, type SignedHeader } from '../src/vds/index.ts';
 import { digitsData } from '../signaling/default-task.ts';
+import type { TaskRoom } from '../signaling/task-room.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { closedRound, expect, selfId, test } from './swarm.ts';
 
@@ -26,7 +27,37 @@ test('four contexts train two rounds and arrive at equal models, most bytes peer
   const fromPeers = states.reduce((sum, state) => sum + state.totals.downloaded, 0);
   expect(fromPeers).toBeGreaterThan(traffic.bytesOut + traffic.bytesIn);
   await expectValues(tabs[0] as Page, room.snapshot().model);
+  await expectAudits(room, tabs[0] as Page);
 });
+
+/** Every round was audited and held; a tab whose database is emptied behind its back fails. */
+async function expectAudits(room: TaskRoom, tab: Page) {
+  const { auditor, epoch } = room;
+  await expect.poll(() => auditor.records.length).toBe(2);
+  expect(auditor.records.map(({ verdict }) => verdict.ok)).toEqual([true, true]);
+  const holder = (await selfId(tab)) as PeerId;
+  const newest = headerId(room.snapshot().model.header);
+  expect((await auditor.audit(holder, newest, [0, 5], epoch)).verdict).toMatchObject({ ok: true });
+  await tab.evaluate(async () => {
+    const done = (request: IDBRequest) =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = resolve;
+        request.onerror = reject;
+      });
+    for (const { name = '' } of await indexedDB.databases()) {
+      const opening = indexedDB.open(name);
+      await done(opening);
+      const { objectStoreNames } = opening.result;
+      if (!objectStoreNames.contains('chunks')) continue;
+      await done(opening.result.transaction('chunks', 'readwrite').objectStore('chunks').clear());
+    }
+  });
+  const { verdict } = await auditor.audit(holder, newest, [0, 5], epoch);
+  expect(verdict).toMatchObject({
+    ok: false,
+    error: expect.stringMatching(/^refused: /),
+  });
+}
 
 /** The line of the newest model opens to the values that its header really has. */
 async function expectValues(tab: Page, { header: bytes }: SignedHeader) {

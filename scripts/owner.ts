@@ -13,6 +13,7 @@ const usage = `npm run owner -- COMMAND [options]
   exclude MEMBER | readmit MEMBER          refuse all that it authors from now on, or no more
   replace BATCH --round N | --file F       another model, or another file, takes its place
   audit BATCH [--holder MEMBER]            does each holder (or this one) have it now?
+  audits                                   what the server's audits came to
   query BATCH --columns 0,2-4 (--weights 1:5,2:1 | --seed HEX) [--holder MEMBER]
                                            x = Σ tᵢ·mᵢ of each column, with its proof
 
@@ -211,6 +212,13 @@ async function run(command: string, named: string | undefined, options: Options)
     case 'members': {
       const found = await api.get('members', 'members');
       return done(found, memberLines(found));
+    }
+    case 'audits': {
+      const found = await api.get('audits', 'audits');
+      const lines = found.audits.map(({ at, holder, header, holds, reason }) =>
+        `${at}  ${header.slice(0, 8)} at ${holder.slice(0, 8)}  ${holds ? 'holds' : `not proved: ${reason ?? 'no reason'}`}`,
+      ); // prettier-ignore
+      return done(found, lines);
     }
     case 'exclude':
     case 'readmit': {

@@ -5,7 +5,11 @@ import { startCoordinator } from './server.ts';
 /** `npm start`: reads the configuration, starts, says what to do next, ends tidily. */
 async function main() {
   const folder = fileURLToPath(new URL('../dist', import.meta.url));
-  const coordinator = await startCoordinator(readConfig(process.env), { folder, onCrs: tellOf() });
+  const coordinator = await startCoordinator(readConfig(process.env), {
+    folder,
+    auditsRounds: true,
+    onCrs: tellOf(),
+  });
   const { name, members, rounds } = coordinator.room.description;
   console.log(`\nMurmuration is at  ${coordinator.url}\n`);
   console.log(`Open it in ${members.minimum === 1 ? 'a tab' : `${members.minimum} tabs`}: they train “${name}” together, ${rounds} rounds.`); // prettier-ignore

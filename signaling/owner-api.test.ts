@@ -136,6 +136,7 @@ describe('the Data Owner’s API', () => {
   test.each([
     ['GET', 'batches'],
     ['GET', 'members'],
+    ['GET', 'audits'],
     ['POST', `members/${unknown}/exclude`],
     ['POST', `members/${unknown}/readmit`],
     ['POST', 'files'],
@@ -182,6 +183,7 @@ describe('the Data Owner’s API', () => {
     expect(routes.sort()).toEqual(
       [
         'get /api/tasks',
+        'get /audits',
         'get /batches',
         'get /batches/{header}/chunks/{index}',
         'get /crs',
@@ -205,7 +207,7 @@ describe('the Data Owner’s API', () => {
     const owned = Object.values(description.paths)
       .flatMap((methods) => Object.values(methods))
       .filter(({ security }) => security);
-    expect(owned.length).toBe(10);
+    expect(owned.length).toBe(11);
   });
 
   test('commits to a file that everybody can verify and fetch; then revokes it', async () => {
@@ -272,6 +274,8 @@ describe('the Data Owner’s API', () => {
     if (!answered.ok) throw new Error(answered.error);
     tab.send({ type: 'answer', id: asked.id, answer: { kind: 'audit', ...answered.value } });
     expect(await audit).toMatchObject({ holds: true, reason: null });
+    const { audits } = await ok('audits', 'GET', 'audits');
+    expect(audits[0]).toMatchObject({ holder: tab.identity.id, header: header.id, holds: true });
 
     const about = { holder: tab.identity.id, columns: [0, 2], weights: [{ index: 1, weight: '1' }, { index: 256, weight: '5' }] }; // prettier-ignore
     for (const tamper of [false, true]) {

@@ -1,13 +1,14 @@
 import swagger from '@fastify/swagger';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteShorthandOptions } from 'fastify'; // prettier-ignore
-import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical, encodeScalar } from '../src/crypto/index.ts';
-import { bytesToHex, hexToBytes, ownBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
-import { limits, ownerApi, type OwnerApi, type Question } from '../src/protocol/index.ts';
+import { bytesToHex, hexToBytes, type HeaderId, type PeerId } from '../src/lib/index.ts';
+import { ownerApi, type OwnerApi, type Question, type Verdict } from '../src/protocol/index.ts';
 import { encodeExportedRound, type ExportedRound } from '../src/rounds/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type Crs, type SignedHeader, type StateUpdate } from '../src/vds/index.ts'; // prettier-ignore
+import { sampleColumns } from './auditor.ts';
 import { tokenHash } from './data-folder.ts';
 import { maxFileBytes } from './owner-desk.ts';
 import type { TaskRoom } from './task-room.ts';
@@ -262,10 +263,24 @@ export async function addOwnerApi(
     owned('Asks a member to prove that it holds a batch', { params: batch, body: ownerApi.audit, response: { 200: ownerApi.verdict } }, 60), // prettier-ignore
     async ({ params: { header }, body: { holder, columns } }) => {
       const count = await columnCount(room, header as HeaderId);
-      const asked = columns ?? sample(count, Math.min(count, limits.askedColumns));
-      const request = { nonce: ownBytes(randomBytes(32)), epoch: room.epoch, columns: asked };
-      return ask(room, holder as PeerId, header as HeaderId, { kind: 'audit', request });
+      const { verdict, ms } = await room.auditor.audit(
+        holder as PeerId,
+        header as HeaderId,
+        columns ?? sampleColumns(count),
+        room.epoch,
+      );
+      return verdictBody(verdict, ms);
     },
+  );
+  server.get(
+    `${base}/audits`,
+    owned('Audits, the newest first', { params, response: { 200: ownerApi.audits } }),
+    (): OwnerApi<'audits'> => ({
+      audits: room.auditor.records.map(({ at, holder, header, columns, verdict, ms }) => ({
+        ...{ at: new Date(at).toISOString(), holder, header, columns: [...columns] },
+        ...{ holds: verdict.ok, reason: verdict.ok ? null : verdict.error, ms },
+      })),
+    }),
   );
   server.post<{ Params: OwnerApi<'batch'>; Body: OwnerApi<'query'> }>(
     `${base}/batches/:header/queries`,
@@ -305,7 +320,10 @@ async function ask(
   const verdict = answer.ok
     ? await room.desk.judge(header, holder, question, answer.value)
     : answer;
-  const ms = Math.round(performance.now() - start);
+  return verdictBody(verdict, Math.round(performance.now() - start));
+}
+
+function verdictBody(verdict: Verdict, ms: number): OwnerApi<'verdict'> {
   const nothing = { values: [], lanes: null, lanesMissing: null };
   if (!verdict.ok) return { holds: false, reason: verdict.error, ...nothing, ms };
   const { values, lanes } = verdict.value;
@@ -336,13 +354,6 @@ async function columnCount(room: TaskRoom, id: HeaderId): Promise<number> {
   const header = signed && decodeHeader(signed.header);
   if (!header?.ok) throw new ApiError(404, 'no such batch was admitted');
   return header.value.columns.length;
-}
-
-/** So many different columns of the first `count`, in ascending order. */
-function sample(count: number, size: number): number[] {
-  const chosen = new Set<number>();
-  while (chosen.size < size) chosen.add(randomInt(count));
-  return [...chosen].sort((a, b) => a - b);
 }
 
 /** Parameters or a file, as bytes; or those of a round's model. */

@@ -63,6 +63,8 @@ export async function startCoordinator(
   app: {
     readonly folder: string;
     readonly task?: TaskSettings;
+    /** Audits one member, at random, after each round. */
+    readonly auditsRounds?: boolean;
     /** Told how far the making of the CRS is, 0…1, at a first start. */
     readonly onCrs?: (share: number) => void;
     readonly onModel?: (record: RoundRecord, parameters: Float32Array) => void;
@@ -112,6 +114,7 @@ export async function startCoordinator(
       log: server.log,
       now: () => performance.timeOrigin + performance.now(),
       ...(app.onModel ? { onModel: app.onModel } : {}),
+      auditsRounds: app.auditsRounds ?? false,
     });
     const traffic = new Traffic();
     await addRoutes(server, { room, crs, traffic, tokenHash: folder.tokenHash }, app.folder);

@@ -7,6 +7,7 @@ import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskD
 import { finishRecord, RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
 import { cutPayloads, headerId, type StateUpdate } from '../src/vds/index.ts';
+import { Auditor } from './auditor.ts';
 import { OwnerDesk, type Revocation } from './owner-desk.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import { Questioner } from './questioner.ts';
@@ -42,6 +43,8 @@ export class TaskRoom {
   readonly #tensors: readonly Tensor[];
   readonly #seats = new Map<PeerId, Seat>();
   readonly #questioner = new Questioner();
+  readonly auditor: Auditor;
+  readonly #auditsRounds: boolean;
   /** Payloads of the newest two models, for tabs that find them nowhere else. */
   readonly #seeds = new Map<HeaderId, readonly Uint8Array[]>();
   /** Who waits for what to be revoked. */
@@ -66,6 +69,12 @@ export class TaskRoom {
     this.#now = options.now;
     this.#onModel = options.onModel;
     this.#rounds = rounds;
+    this.auditor = new Auditor({
+      ask: (...question) => this.ask(...question),
+      judge: (...answer) => desk.judge(...answer),
+      now: options.now,
+    });
+    this.#auditsRounds = options.auditsRounds === true;
     this.#epoch = epoch;
     this.#tensors = tensorsOf(options.description.data, options.description.model);
     this.#signing = setInterval(() => void this.#signState(), signStateEveryMs);
@@ -282,7 +291,25 @@ export class TaskRoom {
         return { type: 'failed', reason: 'the model could not be stored' } as const;
       });
       this.#handle({ type: 'collected', ...about, outcome });
+      if (outcome.type === 'closed' && this.#auditsRounds) void this.#auditRound(collector);
     });
+  }
+
+  /** Whether one of those who vouched for the round's chunks has them still. */
+  async #auditRound({ asked }: SumCollector): Promise<void> {
+    const { record, order } = asked;
+    const batches = order.summands.map(({ header: { id, author, columns } }) => ({ id, author, columns: columns.length })); // prettier-ignore
+    const holders = record.authors.filter((author) => this.#seats.has(author));
+    try {
+      const audited = await this.auditor.auditSomebody(holders, batches, this.#epoch);
+      if (audited === null) return;
+      const { holder, header, verdict } = audited;
+      const about = `audit of ${shortId(header)} at ${shortId(holder)}`;
+      if (verdict.ok) this.#log.info(`${about}: holds`);
+      else this.#log.warn(`${about}: ${verdict.error}`);
+    } catch (thrown) {
+      this.#log.error(`an audit could not be judged: ${messageOf(thrown)}`);
+    }
   }
 
   /** Verifies the sum; makes, signs and stores the next model. */
@@ -342,6 +369,8 @@ export class TaskRoom {
 const excludedReason = 'the Data Owner has excluded this member';
 
 interface RoomOptions {
+  /** Audits one member, at random, after each round. */
+  readonly auditsRounds?: boolean;
   readonly id: TaskId;
   readonly description: TaskDescription;
   readonly owner: Identity;

@@ -2,7 +2,7 @@ export { Alarm, now } from './clock.ts';
 export { committingThreads } from './commit-pool.ts';
 export { CoordinatorLink } from './coordinator-link.ts';
 export { databaseOf, openIdentity, seedOf } from './identity.ts';
-export { OwnerClient, type AdmittedBatch } from './owner-client.ts';
+export { OwnerClient, type AdmittedBatch, type AuditResult } from './owner-client.ts';
 export { PeerLinks } from './peer-links.ts';
 export { fetchSeed } from './seed-client.ts';
 export { systemRandom } from './system-random.ts';

@@ -8,6 +8,12 @@ export type AdmittedBatch = Omit<OwnerApi<'batches'>['batches'][number], 'header
   readonly author: PeerId;
 };
 
+/** An audit of the coordinator's, as its API tells it. */
+export type AuditResult = Omit<OwnerApi<'audits'>['audits'][number], 'header' | 'holder'> & {
+  readonly header: HeaderId;
+  readonly holder: PeerId;
+};
+
 /** Speaks with the Data Owner's HTTP API. The token is kept here alone, for as long as the tab is open. */
 export class OwnerClient {
   readonly #base: string;
@@ -22,6 +28,12 @@ export class OwnerClient {
   async batches(): Promise<Result<readonly AdmittedBatch[]>> {
     const answer = await this.#call('GET', 'batches?limit=100', ownerApi.batches);
     return answer.ok ? ok(answer.value.batches as AdmittedBatch[]) : answer;
+  }
+
+  /** What the coordinator's audits came to, the newest first. */
+  async audits(): Promise<Result<readonly AuditResult[]>> {
+    const answer = await this.#call('GET', 'audits', ownerApi.audits);
+    return answer.ok ? ok(answer.value.audits as AuditResult[]) : answer;
   }
 
   revoke(header: HeaderId): Promise<Result<unknown>> {

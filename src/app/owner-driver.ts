@@ -24,8 +24,9 @@ export class OwnerDriver {
     }
     this.#client = client;
     this.#store.setState({
-      owner: { state: 'open', batches: batches.value, busy: null, problem: null },
+      owner: { state: 'open', batches: batches.value, audits: [], busy: null, problem: null },
     });
+    await this.refresh();
   }
 
   /** Forgets the token. */
@@ -42,12 +43,13 @@ export class OwnerDriver {
     return this.#act(header, (client) => client.rollBack(header, round));
   }
 
-  /** Gets the list of batches anew, if it is shown. */
+  /** Gets the lists of batches and audits anew, if they are shown. */
   async refresh(): Promise<void> {
     const batches = await this.#client?.batches();
+    const audits = await this.#client?.audits();
     const { owner } = this.#store.getState();
-    if (batches?.ok !== true || owner.state !== 'open') return;
-    this.#store.setState({ owner: { ...owner, batches: batches.value } });
+    if (batches?.ok !== true || audits?.ok !== true || owner.state !== 'open') return;
+    this.#store.setState({ owner: { ...owner, batches: batches.value, audits: audits.value } });
   }
 
   async #act(

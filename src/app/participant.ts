@@ -229,6 +229,7 @@ export class Participant {
         this.#log('warn', `round ${message.round} failed: ${message.reason}`);
         break;
       case 'metrics':
+        void this.owner.refresh(); // the round's audit is done by then
         this.#measured(message.round, message.metrics);
         break;
       case 'finished':

@@ -1,6 +1,6 @@
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Member, Metrics, RoundRecord, TaskDescription, Verdict } from '../protocol/index.ts';
-import type { AdmittedBatch, DataSummary } from '../adapters/index.ts';
+import type { AdmittedBatch, AuditResult, DataSummary } from '../adapters/index.ts';
 
 /** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
 export interface PeerView {
@@ -146,6 +146,8 @@ export type OwnerState =
   | {
       readonly state: 'open';
       /** The newest first. */
+      /** Of the coordinator's, the newest first. */
+      readonly audits: readonly AuditResult[];
       readonly batches: readonly AdmittedBatch[];
       /** The batch that is being revoked or replaced. */
       readonly busy: HeaderId | null;

@@ -106,6 +106,19 @@ export const ownerApi = {
     holder: v.pipe(hex(32), v.description('A connected member.')),
     columns: v.optional(columns),
   }),
+  audits: v.strictObject({
+    audits: v.array(
+      v.strictObject({
+        at: v.string(),
+        holder: hex(32),
+        header: hex(32),
+        columns: v.array(v.number()),
+        holds: v.boolean(),
+        reason: v.nullable(v.string()),
+        ms: v.number(),
+      }),
+    ),
+  }),
   query: v.strictObject({
     holder: v.pipe(hex(32), v.description('A connected member.')),
     columns,

@@ -1,10 +1,10 @@
 import { Alert, Button, NumberInput, PasswordInput } from '@mantine/core';
-import { IconAlertTriangle, IconKey } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCircleCheck, IconCircleX, IconKey } from '@tabler/icons-react';
 import { useState, type SyntheticEvent } from 'react';
 import type { AdmittedBatch, OwnerState } from '../app/index.ts';
 import { shortId } from '../lib/index.ts';
 import { ConfirmButton } from './confirm-button.tsx';
-import { sentence } from './format.ts';
+import { clock, counted, duration, sentence } from './format.ts';
 import { PeerName } from './peer-name.tsx';
 import { SectionCard } from './section-card.tsx';
 import { useApp, useControls } from './use-app.ts';
@@ -135,6 +135,42 @@ function Batches({ owner }: { readonly owner: Extract<OwnerState, { state: 'open
         </table>
       </div>
       <p className="mm-hint">The newest 100. A revoked batch stays revoked.</p>
+      <Audits audits={owner.audits} />
+    </>
+  );
+}
+
+interface AuditsProps {
+  readonly audits: Extract<OwnerState, { state: 'open' }>['audits'];
+}
+
+/** Whether members still had what the coordinator relied on them for. */
+function Audits({ audits }: AuditsProps) {
+  if (audits.length === 0) return null;
+  return (
+    <>
+      <h3 className="mm-owner-heading">Audits at random, one a round</h3>
+      <ol className="mm-verdicts" data-testid="audits" tabIndex={0} aria-label="Audits">
+        {audits.map(({ at, holder, header, columns, holds, reason, ms }) => (
+          <li key={`${at} ${holder}`} data-state={holds ? 'proved' : 'refused'}>
+            <p className="mm-verdict-head">
+              {holds ? (
+                <IconCircleCheck size={16} aria-hidden />
+              ) : (
+                <IconCircleX size={16} aria-hidden />
+              )}
+              <b>{holds ? 'Held' : 'Not proved'}</b>
+              <span>
+                {counted(columns.length, 'chunk')} of {shortId(header)} at
+              </span>
+              <PeerName id={holder} />
+              <time>{clock(Date.parse(at))}</time>
+              <span className="mm-aside">{duration(ms)}</span>
+            </p>
+            {reason !== null && <p>{sentence(reason)}</p>}
+          </li>
+        ))}
+      </ol>
     </>
   );
 }
