@@ -109,3 +109,33 @@ test('the page has no threads of its own, and its first JavaScript is below 350 
   }
   expect(bytes).toBeLessThan(350_000);
 });
+
+test('a neighbour proves what a query asks for, and the answer is what the model says', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url, room } = await coordinate({ rounds: 1 });
+  const [tab, other] = [await openTab(url), await openTab(url)];
+  for (const each of [tab, other]) await expect(each.getByTestId('finished')).toBeVisible();
+  const form = tab.getByTestId('verify');
+  await form.getByText('Linear query', { exact: true }).click();
+  await form.getByLabel('Batch').selectOption({ label: 'model 1' });
+  await form.getByLabel('Chunks').fill('0, 1');
+  await form.getByLabel('Weights, i:tᵢ').fill('3:1');
+  await form.getByRole('button', { name: 'Ask for proof' }).click();
+  const bytes = new Uint8Array(room.parameters.slice().buffer);
+  const full = 30 * room.description.exchange.scalars;
+  const lanes = [0, 1].map((chunk) => bytes.subarray(chunk * full + 60, chunk * full + 90).join(' ')); // prettier-ignore
+  await expect(tab.getByTestId('lanes').locator('code')).toHaveText(lanes);
+
+  await form.getByText('Random projection', { exact: true }).click();
+  await form.getByRole('button', { name: 'Ask for proof' }).click();
+  const newest = tab.getByTestId('verdicts').locator('li').first();
+  await expect(newest).toHaveAttribute('data-state', 'proved');
+  await expect(newest).toContainText('a random projection has no lanes');
+
+  await form.getByText('Audit', { exact: true }).click();
+  await form.getByRole('button', { name: 'Ask for proof' }).click();
+  await expect(newest).toContainText('audit of');
+  await expect(newest).toHaveAttribute('data-state', 'proved');
+});

@@ -129,16 +129,22 @@ export class Participant {
    * Asks a neighbour for `x = Σ t_i·m_i` of chunks of a batch, with a proof.
    *
    * @param columns in ascending order
-   * @param weights t_i, taken mod r, by ascending i from 1
+   * @param weights t_i, taken mod r, by ascending i from 1; or all of them, drawn from a new seed
    */
   async query(
     holder: PeerId,
     header: HeaderId,
     columns: readonly number[],
-    weights: readonly { readonly index: number; readonly weight: bigint }[],
+    weights: readonly { readonly index: number; readonly weight: bigint }[] | 'random',
   ): Promise<void> {
-    const entries = weights.map(({ index, weight }) => ({ index, weight: encodeScalar(toScalar(weight)) })); // prettier-ignore
-    const request = { columns: [...columns], weights: { kind: 'sparse' as const, entries } };
+    const asked =
+      weights === 'random'
+        ? { kind: 'seed' as const, seed: crypto.getRandomValues(new Uint8Array(32)) }
+        : {
+            kind: 'sparse' as const,
+            entries: weights.map(({ index, weight }) => ({ index, weight: encodeScalar(toScalar(weight)) })), // prettier-ignore
+          };
+    const request = { columns: [...columns], weights: asked };
     await this.#ask(holder, header, { kind: 'query', request });
   }
 

@@ -10,7 +10,15 @@ import { Empty, SectionCard } from './section-card.tsx';
 import { useApp, useControls } from './use-app.ts';
 import { batchInWords } from './words.ts';
 
-type Kind = 'audit' | 'query';
+type Kind = 'audit' | 'query' | 'projection';
+
+const hints: Record<Kind, string> = {
+  audit: 'Does it still hold the chunks? A fresh challenge, answered in 128 bytes.',
+  query:
+    'What is x = Σ tᵢ·mᵢ over the scalars of a chunk? One scalar, with weight 1, is read as its bytes.',
+  projection:
+    'What is x for weights drawn from a new random seed? Two batches that differ differ in it.',
+};
 
 /** Asks a neighbour to prove something of a batch that it holds. */
 export function VerifyCard() {
@@ -45,12 +53,13 @@ function QuestionForm() {
   const { header } = batch;
   const asked = parseColumns(columns, batch.chunks);
   const weighted = parseWeights(weights, scalars);
-  const isValid = kind === 'audit' || (asked.ok && weighted.ok);
+  const isValid = kind === 'audit' || (asked.ok && (weighted.ok || kind === 'projection'));
 
   const ask = (event: SyntheticEvent) => {
     event.preventDefault();
     if (holder === undefined) return;
     if (kind === 'audit') void controls.audit(holder, header, batch.chunks);
+    else if (asked.ok && kind === 'projection') void controls.query(holder, header, asked.value, 'random'); // prettier-ignore
     else if (asked.ok && weighted.ok) void controls.query(holder, header, asked.value, weighted.value); // prettier-ignore
   };
   return (
@@ -65,13 +74,10 @@ function QuestionForm() {
           data={[
             { value: 'audit', label: 'Audit' },
             { value: 'query', label: 'Linear query' },
+            { value: 'projection', label: 'Random projection' },
           ]}
         />
-        <p className="mm-hint">
-          {kind === 'audit'
-            ? 'Does it still hold the chunks? A fresh challenge, answered in 128 bytes.'
-            : 'What is x = Σ tᵢ·mᵢ over the scalars of a chunk? The answer comes with its proof.'}
-        </p>
+        <p className="mm-hint">{hints[kind]}</p>
       </div>
       <div className="mm-verify-fields">
         <NativeSelect
@@ -88,24 +94,24 @@ function QuestionForm() {
           onChange={(event) => setHolder(event.currentTarget.value)}
           data={holders.map((peer) => ({ value: peer, label: shortId(peer) }))}
         />
+        {kind !== 'audit' && (
+          <TextInput
+            size="xs"
+            label="Chunks"
+            value={columns}
+            error={asked.ok ? undefined : asked.error}
+            onChange={(event) => setColumns(event.currentTarget.value)}
+          />
+        )}
         {kind === 'query' && (
-          <>
-            <TextInput
-              size="xs"
-              label="Chunks"
-              value={columns}
-              error={asked.ok ? undefined : asked.error}
-              onChange={(event) => setColumns(event.currentTarget.value)}
-            />
-            <TextInput
-              size="xs"
-              label="Weights, i:tᵢ"
-              title={`tᵢ of the scalars i = 1 … ${scalars}; the others are 0`}
-              value={weights}
-              error={weighted.ok ? undefined : weighted.error}
-              onChange={(event) => setWeights(event.currentTarget.value)}
-            />
-          </>
+          <TextInput
+            size="xs"
+            label="Weights, i:tᵢ"
+            title={`tᵢ of the scalars i = 1 … ${scalars}; the others are 0`}
+            value={weights}
+            error={weighted.ok ? undefined : weighted.error}
+            onChange={(event) => setWeights(event.currentTarget.value)}
+          />
         )}
         <Button type="submit" size="xs" disabled={!isValid}>
           Ask for proof
