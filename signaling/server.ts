@@ -13,7 +13,8 @@ import { serveConnection } from './connection.ts';
 import { makeCrs, openCrs } from './crs.ts';
 import { openDataFolder } from './data-folder.ts';
 import { digitsTask, findTask, scalarsFor, startingParameters, type TaskSettings } from './default-task.ts'; // prettier-ignore
-import { addOwnerApi, type OwnerApiOptions } from './owner-api.ts';
+import type { OwnerApiOptions } from './owner-api/options.ts';
+import { addOwnerApi } from './owner-api/routes.ts';
 import { startOwner, type OwnerThread } from './owner-thread.ts';
 import { Store } from './store/store.ts';
 import { TaskRoom } from './task-room.ts';
