@@ -47,6 +47,7 @@ class Api {
   }
 
   static async of({ url, token }: Options): Promise<Api> {
+    if (!URL.canParse(url) || !/^https?:/.test(url)) throw new SetupError(`--url takes a URL such as http://localhost:4242, not ${url}`); // prettier-ignore
     const root = url.replace(/\/$/, '');
     const { tasks } = await call(`${root}/api/tasks`, {}, ownerApi.tasks);
     const [task] = tasks;
@@ -249,9 +250,7 @@ async function run(command: string, named: string | undefined, options: Options)
     case 'query':
       return ask(api, await batchOf(api, named), options, 'queries');
     default:
-      throw new SetupError(
-        `${command === '' ? 'no command' : `no command ${command}`}\n\n${usage}`,
-      );
+      throw new Error(`bug: no command ${command}`);
   }
 }
 
@@ -276,8 +275,11 @@ function readOptions(args: readonly string[]) {
     if (positionals.length > 2) throw new Error(`too many words: ${positionals.join(' ')}`);
     const { url = 'http://localhost:4242', json = false, holder, round, file, columns, weights, seed } = values; // prettier-ignore
     const token = values.token ?? process.env['MURMURATION_OWNER_TOKEN'] ?? '';
+    const known = ['state', 'batches', 'members', 'audits', 'revoke', 'replace', 'exclude', 'readmit', 'audit', 'query']; // prettier-ignore
+    const command = positionals[0] ?? '';
+    if (!known.includes(command)) throw new Error(command === '' ? 'no command' : `no command ${command}`); // prettier-ignore
     const options: Options = { url, token, json, holder, round, file, columns, weights, seed };
-    return { command: positionals[0] ?? '', batch: positionals[1], options };
+    return { command, batch: positionals[1], options };
   } catch (thrown) {
     throw new SetupError(`${thrown instanceof Error ? thrown.message : ''}\n\n${usage}`.trim());
   }

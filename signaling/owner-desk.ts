@@ -286,7 +286,6 @@ export class OwnerDesk {
       state: await this.state(),
       model: after.header,
       parameters: float32ToBytes(after.parameters),
-      exportedAt: this.#seconds(),
     };
   }
 

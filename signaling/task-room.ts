@@ -183,8 +183,11 @@ export class TaskRoom {
     if (!excluded.ok) return excluded;
     this.#log.info(`excluded: ${shortId(peer)}`);
     const seat = this.#seats.get(peer);
-    seat?.close(excludedReason, false);
-    if (seat) this.leave(peer, seat);
+    if (seat === undefined) return excluded;
+    seat.close(excludedReason, false);
+    // Nobody waits for it to come back.
+    this.#handle({ type: 'message', peer, message: { type: 'bye' } });
+    this.leave(peer, seat);
     return excluded;
   }
 

@@ -14,10 +14,16 @@ export function committingThreads(processors: number): number {
   return Math.max(1, Math.min(mostThreads, processors - 1));
 }
 
+interface PoolWorker {
+  readonly service: Remote<CommitService>;
+  /** Rejects when the worker breaks. */
+  readonly broken: Promise<never>;
+}
+
 /** Workers that commit to the chunks of a batch side by side, each chunk by whoever is free. */
 export class CommitPool {
   readonly #key: CommitmentKey;
-  readonly #workers: Remote<CommitService>[] = [];
+  readonly #workers: PoolWorker[] = [];
 
   /** @param key what commits if a worker cannot */
   constructor(key: CommitmentKey) {
@@ -31,9 +37,13 @@ export class CommitPool {
       name: 'commit',
     });
     const service = wrap<CommitService>(worker);
-    // A worker whose script cannot be loaded answers nothing: it never takes part.
-    await service.open(this.#key.crs.file, this.#key.crs.digest);
-    this.#workers.push(service);
+    // A worker that breaks, or whose script cannot be loaded, answers nothing.
+    const broken = new Promise<never>((_, reject) => {
+      worker.onerror = () => reject(new Error('a commit worker broke'));
+    });
+    broken.catch(() => undefined); // who waits for it is told
+    await Promise.race([service.open(this.#key.crs.file, this.#key.crs.digest), broken]);
+    this.#workers.push({ service, broken });
   }
 
   async commitChunks(...order: Parameters<CommitChunks>): Promise<G1Point[]> {
@@ -41,11 +51,10 @@ export class CommitPool {
     const [payloads, format, onDone] = order;
     const commitments: G1Point[] = [];
     const waiting = [...payloads.entries()];
-    const work = async (worker: Remote<CommitService>) => {
+    const work = async ({ service, broken }: PoolWorker) => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         const [index, payload] = next;
-        commitments[index] = await worker
-          .commit(payload, format)
+        commitments[index] = await Promise.race([service.commit(payload, format), broken])
           .then((points) => pointAt(points, 0))
           .catch(() => this.#key.commit(payload, format));
         await onDone(index);

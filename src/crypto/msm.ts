@@ -4,7 +4,7 @@ import { bigIntArithmetic } from './bigint-arithmetic.ts';
 import { G2, type G2Point } from './groups.ts';
 import { createKernelArithmetic } from './kernel-arithmetic.ts';
 
-/** The kernel, or BigInt where there is no WebAssembly: 6 to 15 times as slow, and as right. */
+/** The kernel, or BigInt where there is no WebAssembly: 2 to 4 times as slow, and as right. */
 export const arithmetic: Arithmetic = createKernelArithmetic() ?? bigIntArithmetic;
 
 /** Σ kᵢ·Qᵢ over points of G2, by noble's Pippenger. For public scalars in [0, r). */

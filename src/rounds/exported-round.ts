@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { decodeCanonical, encodeCanonical, signedSchema } from '../crypto/index.ts';
 import { modelDigest } from '../learning/index.ts';
-import { bytesToFloat32, bytesUpTo, equalBytes, err, ok, shortId, whole, type Random, type Result } from '../lib/index.ts'; // prettier-ignore
+import { bytesToFloat32, bytesUpTo, equalBytes, err, ok, shortId, type Random, type Result } from '../lib/index.ts'; // prettier-ignore
 import { limits, roundRecordSchema, taskIdOf, taskSchema, verifyManifest } from '../protocol/index.ts'; // prettier-ignore
 import { Crs, cutPayloads, signedHeaderSchema, stateUpdateSchema, Verifier, verifyChunk, type OnProgress, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
 import { summandsOf } from './verify-message.ts';
@@ -23,7 +23,6 @@ const exportedRoundSchema = v.strictObject({
   model: signedHeaderSchema,
   /** float32, little-endian: of the model that the round arrived at. */
   parameters: bytesUpTo(limits.exportedBytes),
-  exportedAt: whole(0, Number.MAX_SAFE_INTEGER),
 });
 export type ExportedRound = v.InferOutput<typeof exportedRoundSchema>;
 

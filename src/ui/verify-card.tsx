@@ -17,7 +17,7 @@ const hints: Record<Kind, string> = {
   query:
     'What is x = Σ tᵢ·mᵢ over the scalars of a chunk? One scalar, with weight 1, is read as its bytes.',
   projection:
-    'What is x for weights drawn from a new random seed? Two batches that differ differ in it.',
+    'What is x for weights drawn from a new random seed? Batches that are not the same give another.',
 };
 
 /** Asks a neighbour to prove something of a batch that it holds. */

@@ -36,7 +36,7 @@ export function invertFp(out: usize, x: usize): void {
   }
 }
 
-/** Takes a coordinate of 48 little-endian bytes to Montgomery form. 7 bytes behind it are read. */
+/** Takes a coordinate of 48 little-endian bytes to Montgomery form. The byte behind it is read. */
 export function importFp(out: usize, bytes: usize): void {
   for (let i: usize = 0; i < 14; i++) {
     const bit = 28 * <u32>i;
