@@ -18,12 +18,16 @@ export default defineConfig({
   },
   test: {
     testTimeout: 30_000,
+    // No module has state that a test could leave behind. A fresh start of each file, with the
+    // tables of both groups, took a fifth of the time.
+    isolate: false,
     projects: [
       {
         extends: true,
         test: {
           name: 'proofs',
           include: ['src/{crypto,vds}/**/*.test.ts'],
+          exclude: ['src/crypto/choice.test.ts'],
           setupFiles: ['src/crypto/compared.ts'],
         },
       },
@@ -32,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'rest',
           include: ['src/**/*.test.ts', 'signaling/**/*.test.ts'],
-          exclude: ['src/{crypto,vds}/**', '**/node_modules/**'],
+          exclude: ['src/vds/**', 'src/crypto/!(choice.test).ts', 'src/crypto/kernel/**'],
         },
       },
     ],
