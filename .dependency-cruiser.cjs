@@ -32,7 +32,10 @@ module.exports = {
       comment: `outsiders enter src/${name} through its index.ts; a lying worker of the tests takes its place in it`,
       severity: 'error',
       from: { pathNot: `^(src/${name}/|e2e/lying-)` },
-      to: { path: `^src/${name}/`, pathNot: `^src/${name}/(index\\.tsx?|training\\.ts)$` },
+      to: {
+        path: `^src/${name}/`,
+        pathNot: `^src/${name}/(index\\.tsx?|training\\.ts|testing\\.ts)$`,
+      },
     })),
     ...names.map((name) => ({
       name: `inside-${name}`,
@@ -41,6 +44,12 @@ module.exports = {
       from: { path: `^src/${name}/` },
       to: { path: `^src/${name}/index\\.tsx?$` },
     })),
+    {
+      name: 'testing-in-tests',
+      severity: 'error',
+      from: { pathNot: '\\.test\\.tsx?$' },
+      to: { path: '^src/[^/]+/testing\\.ts$' },
+    },
     {
       name: 'core-knows-no-server',
       severity: 'error',

@@ -77,11 +77,11 @@ async function startSwarm(
   });
   onSwarm = ({ from, session, data }) => swarm.signal(from as typeof identity.id, session, data);
   const { header } = batch;
-  await storage.add(header);
+  await storage.add(header, null);
   if (seeding) {
     await Promise.all(batch.payloads.map((payload, i) => storage.accept(header.id, i, new Uint8Array(payload)))); // prettier-ignore
   }
-  await swarm.add(header);
+  await swarm.add(header, null);
   running = swarm;
   return { join: () => swarm.setMembers([identityOf(sha256(utf8ToBytes(other))).id]) };
 }

@@ -1,14 +1,8 @@
 import { expose, transfer } from 'comlink';
 import { Bitfield, err, messageOf, ok, ownBytes } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
-import {
-  judgeAnswer,
-  type Answer,
-  type Parties,
-  type Question,
-  type Verdict,
-} from '../protocol/index.ts';
-import { MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts';
+import type { Answer, Parties, Question, Readers, Verdict } from '../protocol/index.ts';
+import { Holder, MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
 import type { ChunkStore, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
@@ -37,7 +31,7 @@ export class StorageService {
   #store: ChunkStore = new MemoryChunkStore();
   #server: StorageServer | null = null;
   #messages: MessageVerifier | null = null;
-  readonly #headers = new Map<HeaderId, VerifiedHeader>();
+  #holder: Holder | null = null;
   /** Batches that this tab made, all of whose chunks are kept: the database need not be asked. */
   readonly #made = new Set<HeaderId>();
   readonly #random: Random = systemRandom();
@@ -80,6 +74,7 @@ export class StorageService {
     this.#crs = loaded.value;
     const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
     this.#server = new StorageServer(verifier, this.#store, this.#random);
+    this.#holder = new Holder(this.#server);
     const frozen = (await this.#freezes?.newest(task)) ?? null;
     this.#messages = new MessageVerifier(this.#server, { task, ownerKey, settings }, frozen);
     return ok({ isVerified: verify === null });
@@ -123,10 +118,9 @@ export class StorageService {
   }
 
   /** Makes a batch known; the bits of what is held of it. */
-  async add(header: VerifiedHeader): Promise<Uint8Array<ArrayBuffer>> {
+  async add(header: VerifiedHeader, readers: Readers): Promise<Uint8Array<ArrayBuffer>> {
     const held = new Bitfield(header.columns.length);
-    if (this.#server?.verifier.isRevoked(header.id) === true) return held.toBytes();
-    this.#headers.set(header.id, header);
+    if (this.#holder?.add(header, readers) !== true) return held.toBytes();
     if (this.#made.has(header.id)) return Bitfield.full(held.length).toBytes();
     for (const index of await this.#store.held(header.id)) held.set(index);
     return held.toBytes();
@@ -138,7 +132,7 @@ export class StorageService {
     index: number,
     payload: Uint8Array<ArrayBuffer>,
   ): Promise<Result<null>> {
-    const known = this.#headers.get(header);
+    const known = this.#holder?.get(header);
     const server = this.#server;
     if (known === undefined || server === null) return err('batch was dropped');
     const verified = this.#timed(() => server.verifier.verifyChunk(known, index, payload));
@@ -170,7 +164,7 @@ export class StorageService {
 
   /** The lanes of a batch, from chunks that were verified; null unless all are held. */
   async lanes(header: HeaderId): Promise<Uint8Array | null> {
-    const known = this.#headers.get(header);
+    const known = this.#holder?.get(header);
     const payloads = await this.#payloads(header);
     if (payloads === null || known === undefined) return null;
     const lanes = joinLanes(known, payloads);
@@ -205,42 +199,28 @@ export class StorageService {
   }
 
   async keep(headers: readonly HeaderId[]): Promise<void> {
-    for (const header of this.#headers.keys()) {
-      if (!headers.includes(header)) this.#headers.delete(header);
-    }
+    this.#holder?.keep(headers);
     for (const header of this.#made) if (!headers.includes(header)) this.#made.delete(header);
     await this.#store.keep(headers);
   }
 
-  /** Drops batches that were revoked. */
+  /** Drops batches that were revoked, or that nobody is to have any more. */
   async drop(headers: readonly HeaderId[]): Promise<void> {
-    for (const header of headers) {
-      this.#headers.delete(header);
-      this.#made.delete(header);
-    }
+    this.#holder?.drop(headers);
+    for (const header of headers) this.#made.delete(header);
     await this.#store.drop(headers);
   }
 
-  /** Answers a query or an audit of a batch that is held, with proofs; an audit to who asks it only. */
+  /** Answers a question about a batch that is held; see {@link Holder}. */
   async answer(header: HeaderId, question: Question, parties: Parties): Promise<Answer> {
-    const known = this.#headers.get(header);
-    if (known === undefined || this.#server === null) {
-      return { kind: 'refused', reason: 'the batch is not here' };
-    }
-    if (question.kind === 'query') {
-      const answer = await this.#server.answerQuery(known, question.request);
-      return answer.ok ? { kind: 'query', ...answer.value } : refused(answer.error);
-    }
-    const answer = await this.#server.answerAudit(known, question.request, parties);
-    return answer.ok ? { kind: 'audit', ...answer.value } : refused(answer.error);
+    const nothing = { kind: 'refused' as const, reason: 'the batch is not here' };
+    return (await this.#holder?.answer(header, question, parties)) ?? nothing;
   }
 
   /** Checks an answer and its proof of non-revocation. The error names the check that failed. */
   judge(header: HeaderId, question: Question, parties: Parties, answer: Answer): Verdict {
-    const known = this.#headers.get(header);
-    if (known === undefined || this.#server === null) return err('the batch was dropped');
-    const { verifier } = this.#server;
-    return this.#timed(() => judgeAnswer(verifier, known, question, parties, answer));
+    const judge = () => this.#holder?.judge(header, question, parties, answer);
+    return this.#timed(judge) ?? err('the batch was dropped');
   }
 
   /** What verification cost so far. */
@@ -250,7 +230,7 @@ export class StorageService {
 
   /** The payloads of a complete batch, or null. */
   async #payloads(header: HeaderId): Promise<Uint8Array[] | null> {
-    const known = this.#headers.get(header);
+    const known = this.#holder?.get(header);
     if (known === undefined) return null;
     const payloads = await Promise.all(
       known.columns.map((_, index) => this.#store.get(header, index)),
@@ -267,8 +247,4 @@ export class StorageService {
       this.#totals.ms += performance.now() - start;
     }
   }
-}
-
-function refused(reason: string): Answer {
-  return { kind: 'refused', reason: reason.slice(0, 500) };
 }

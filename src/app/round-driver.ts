@@ -115,7 +115,7 @@ export class RoundDriver {
         break;
       case 'fetch':
         this.#inOrder(async () => {
-          const bits = await this.#options.swarm.add(effect.header);
+          const bits = await this.#options.swarm.add(effect.header, effect.readers);
           const { id } = effect.header;
           if (!this.#made.delete(id)) this.#options.swarm.counters.resumed += bits.count;
           this.#handle({ type: 'held', header: id, bits });

@@ -3,7 +3,7 @@ import { Alarm, fetchSeed, now, PeerLinks, systemRandom } from '../adapters/inde
 import type { StorageService } from '../adapters/index.ts';
 import { Bitfield, ownBytes, shortId } from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
-import type { Answer, Question, Signed, TaskDescription } from '../protocol/index.ts';
+import type { Answer, Question, Readers, Signed, TaskDescription } from '../protocol/index.ts';
 import { neighbours, SwarmEngine } from '../swarm/index.ts';
 import type { SwarmEffect, SwarmEvent } from '../swarm/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
@@ -69,11 +69,11 @@ export class SwarmDriver {
   }
 
   /** Completes and serves a batch; what the store holds of it already. */
-  async add(header: VerifiedHeader): Promise<Bitfield> {
-    const bits = await this.#options.storage.add(header);
+  async add(header: VerifiedHeader, readers: Readers): Promise<Bitfield> {
+    const bits = await this.#options.storage.add(header, readers);
     const { length } = header.columns;
     const held = Bitfield.fromBytes(bits, length) ?? new Bitfield(length);
-    this.#handle({ type: 'batch', header, held });
+    this.#handle({ type: 'batch', header, held, readers });
     return Bitfield.fromBytes(bits, length) ?? new Bitfield(length);
   }
 
@@ -82,7 +82,7 @@ export class SwarmDriver {
     await this.#options.storage.keep(headers);
   }
 
-  /** These were revoked: they are gone at once, and what comes of them is refused. */
+  /** These are gone at once, and what comes of them is refused. */
   async drop(headers: readonly HeaderId[]): Promise<void> {
     this.#handle({ type: 'drop', headers });
     await this.#options.storage.drop(headers);

@@ -20,7 +20,7 @@ export { signMembership, verifyMembership } from './membership.ts';
 export { ownerApi, type OwnerApi } from './owner-api.ts';
 export type { PeerMessage } from './peer-messages.ts';
 export { judgeAnswer } from './questions.ts';
-export type { Answer, Parties, Question, Verdict } from './questions.ts';
+export type { Answer, Parties, Question, Readers, Verdict } from './questions.ts';
 export {
   roundRecordSchema,
   type ClientMessage,

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bytesToHex, err, ok, type Result } from '../lib/index.ts';
+import { bytesToHex, err, ok, type PeerId, type Result } from '../lib/index.ts';
 import {
   auditAnswerSchema,
   auditRequestSchema,
@@ -38,6 +38,9 @@ export const answerSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('refused'), reason }),
 ]);
 export type Answer = v.InferOutput<typeof answerSchema>;
+
+/** Who may have a batch's chunks, and hear what follows from them; null: every member. */
+export type Readers = ReadonlySet<PeerId> | null;
 
 /** What an answer proves. */
 export interface Proved {

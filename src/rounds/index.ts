@@ -8,6 +8,7 @@ export {
   type ExportedRound,
 } from './exported-round.ts';
 export { finishRecord } from './finish-record.ts';
+export { Holder } from './holder.ts';
 export { RoundMember } from './member.ts';
 export type { MemberEffect, MemberEvent } from './member-state.ts';
 export {

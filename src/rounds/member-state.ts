@@ -1,5 +1,5 @@
 import type { Bitfield, HeaderId, PeerId } from '../lib/index.ts';
-import type { ClientMessage, Metrics, VerifiedManifest } from '../protocol/index.ts';
+import type { ClientMessage, Metrics, Readers, VerifiedManifest } from '../protocol/index.ts';
 import type { SignedHeader, VerifiedHeader } from '../vds/index.ts';
 import type { VerifiedMessage } from './verify-message.ts';
 
@@ -43,7 +43,7 @@ export type MemberEvent =
 export type MemberEffect =
   | { readonly type: 'send'; readonly message: ClientMessage }
   /** Get the batch from the swarm, and serve it. Answered by `held`. */
-  | { readonly type: 'fetch'; readonly header: VerifiedHeader }
+  | { readonly type: 'fetch'; readonly header: VerifiedHeader; readonly readers: Readers }
   /** Drop every batch but these. */
   | { readonly type: 'keep'; readonly headers: readonly HeaderId[] }
   | ({ readonly type: 'train'; readonly model: VerifiedHeader } & RoundRef)
@@ -75,7 +75,7 @@ export type MemberEffect =
     }
   /** Commit to the sum, prove it, and send it to the coordinator. */
   | { readonly type: 'upload'; readonly manifest: VerifiedManifest }
-  /** Drop these: the Data Owner revoked them. */
+  /** Drop these: the Data Owner revoked them, or dropped their author. */
   | { readonly type: 'drop'; readonly headers: readonly HeaderId[] }
   /** Keep the quantiser's error of a round that counted; forget that of one that did not. */
   | ({ readonly type: 'feedback'; readonly included: boolean } & RoundRef)

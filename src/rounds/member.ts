@@ -1,6 +1,6 @@
 import type { Identity } from '../crypto/index.ts';
-import { Bitfield, chunkKey, equalBytes, shortId, unreachable, type ChunkKey, type HeaderId } from '../lib/index.ts'; // prettier-ignore
-import { limits, signStatement, type ClientMessage, type Statement, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
+import { Bitfield, chunkKey, equalBytes, shortId, unreachable, type ChunkKey, type HeaderId, type PeerId } from '../lib/index.ts'; // prettier-ignore
+import { limits, signStatement, type ClientMessage, type Readers, type Statement, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import type { VerifiedHeader } from '../vds/index.ts';
 import type { MemberEffect, MemberEvent, Exchange, RoundRef, Step } from './member-state.ts';
 import type { VerifiedMessage } from './verify-message.ts';
@@ -105,12 +105,12 @@ export class RoundMember {
       case 'welcome':
         // A coordinator that was restarted counts attempts anew: what it says next is what holds.
         this.#drop();
-        this.#revoke(message.revoked);
+        this.#forget(message.revoked);
         this.#adopt(message.model);
         this.#reportReadiness();
         break;
       case 'state':
-        this.#revoke(message.revoked);
+        this.#forget(message.revoked);
         break;
       case 'replaced':
         this.#adopt(message.model);
@@ -228,6 +228,7 @@ export class RoundMember {
   #exchange(manifest: VerifiedManifest, headers: readonly VerifiedHeader[]) {
     const step = this.#step;
     if (this.#model?.id !== manifest.model) return;
+    const authors = new Set(manifest.entries.map(({ author }) => author));
     if ('manifest' in step && isSame(step, manifest)) {
       if (step.manifest.revision > manifest.revision) return;
       if (step.manifest.revision === manifest.revision) {
@@ -235,6 +236,7 @@ export class RoundMember {
         if (step.name === 'done') this.#send(step.report);
         return;
       }
+      this.#dropAuthors(step, authors);
     } else {
       this.#complained.clear();
       this.#relayed.clear();
@@ -248,7 +250,7 @@ export class RoundMember {
       frozen: false,
       asked: false,
     };
-    for (const header of headers) this.#fetch(header);
+    for (const header of headers) this.#fetch(header, authors);
     this.#vouchedAt = -Infinity;
     this.#vouchedFor = -1;
   }
@@ -270,6 +272,7 @@ export class RoundMember {
       step.name === 'done' && isSame(step, record) && equalBytes(step.digest, record.digest);
     const included = record.authors.includes(this.#identity.id);
     this.#effects.push({ type: 'feedback', ...refOf(record), included });
+    if ('manifest' in step && isSame(step, record)) this.#dropAuthors(step, new Set(record.authors)); // prettier-ignore
     if (mine) this.#effects.push({ type: 'install', model, round: record.round });
     else if (step.name === 'done') this.#log(`round ${record.round}: the model differs from mine`);
     this.#drop();
@@ -290,13 +293,18 @@ export class RoundMember {
     const reloaded = this.#model === null;
     this.#model = model;
     this.#toEvaluate = true;
-    this.#fetch(model);
+    this.#fetch(model, null);
     if (!reloaded) this.#forgetRounds((round) => round < model.round - 1);
   }
 
-  /** Forgets what the Data Owner revoked; what it made useless is dropped when it says so. */
-  #revoke(revoked: readonly HeaderId[]) {
-    const headers = revoked.filter((header) => this.#held.delete(header));
+  /** Forgets the updates of authors that do not count any more: nobody is to have them. */
+  #dropAuthors({ headers }: Exchange, remaining: ReadonlySet<PeerId>) {
+    this.#forget(headers.filter(({ author }) => !remaining.has(author)).map(({ id }) => id));
+  }
+
+  /** Forgets what the Data Owner revoked, or dropped; what became useless is dropped later. */
+  #forget(dropped: readonly HeaderId[]) {
+    const headers = dropped.filter((header) => this.#held.delete(header));
     for (const known of this.#rounds.values()) for (const header of headers) known.delete(header);
     if (headers.length > 0) this.#effects.push({ type: 'drop', headers });
   }
@@ -312,12 +320,13 @@ export class RoundMember {
     this.#effects.push({ type: 'keep', headers });
   }
 
-  #fetch(header: VerifiedHeader) {
+  /** @param readers of an update: the members of its manifest, as it was at first */
+  #fetch(header: VerifiedHeader, readers: Readers) {
     const known = this.#rounds.get(header.round) ?? new Set();
     this.#rounds.set(header.round, known.add(header.id));
     if (this.#held.has(header.id)) return;
     this.#held.set(header.id, new Bitfield(header.columns.length));
-    this.#effects.push({ type: 'fetch', header });
+    this.#effects.push({ type: 'fetch', header, readers });
   }
 
   #holds(header: VerifiedHeader): boolean {

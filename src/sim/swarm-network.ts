@@ -142,7 +142,12 @@ export class SwarmNetwork {
   }
 
   /** Gives a batch to a peer: complete, or with the chunks that it is to have. */
-  give(peer: SimulatedPeer, batch: SimulatedBatch, indices?: readonly number[]): void {
+  give(
+    peer: SimulatedPeer,
+    batch: SimulatedBatch,
+    indices?: readonly number[],
+    readers: ReadonlySet<PeerId> | null = null,
+  ): void {
     const { header, payloads } = batch;
     const held = new Bitfield(payloads.length);
     const chunks = new Map<number, Uint8Array>();
@@ -151,7 +156,7 @@ export class SwarmNetwork {
       chunks.set(index, at(payloads, index));
     }
     peer.chunks.set(header.id, chunks);
-    this.handle(peer, { type: 'batch', header, held });
+    this.handle(peer, { type: 'batch', header, held, readers });
   }
 
   /**

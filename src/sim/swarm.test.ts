@@ -97,6 +97,36 @@ describe('gossip', () => {
   });
 });
 
+describe('a batch that is not for everybody', () => {
+  test('goes to its readers only, and what is asked for all the same is rejected', () => {
+    const network = new SwarmNetwork(7);
+    const peers = ['author', 'reader', 'latecomer'].map((name) => network.addPeer(name));
+    const [author, reader, latecomer] = [at(peers, 0), at(peers, 1), at(peers, 2)];
+    const [shared, open] = [network.makeBatch('author', 3), network.makeBatch('author', 2)];
+    const readers = new Set([author.id, reader.id]);
+    network.give(author, open);
+    network.give(author, shared, undefined, readers);
+    network.give(reader, shared, [], readers);
+    network.give(latecomer, shared, []); // somebody told it of the header
+    network.give(latecomer, open, []);
+    network.connectAll();
+    const done = () => network.holds(reader, shared) && network.holds(latecomer, open);
+    expect(network.run(done, 10_000)).toBe(true);
+    network.run(() => false, network.now + 30_000);
+    expect(latecomer.chunks.get(shared.header.id)?.size).toBe(0);
+
+    // By any number at all, it gets nothing but what was announced to it.
+    const pieces = author.sent.get('piece') ?? 0;
+    for (const batch of [0, 1, 2]) {
+      const request = { type: 'request', batch, index: 0, offset: 0, length: 1 } as const;
+      network.handle(author, { type: 'message', peer: latecomer.id, message: request });
+    }
+    network.run(() => false, network.now + 100);
+    expect((author.sent.get('piece') ?? 0) - pieces).toBe(1); // of the open one, number 0
+    expect(author.sent.get('reject')).toBe(2);
+  });
+});
+
 describe('a liar', () => {
   test('that sends bad chunks is named, and the chunks come from elsewhere', () => {
     const { network, members, batches } = gathering(21, 4, 5);

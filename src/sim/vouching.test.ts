@@ -92,6 +92,17 @@ describe('an author', () => {
     expect(durationOf(setting)).toBeLessThan(exchangeMs / 2);
     expect(saidOf(setting, liar)).toContain(`${shortId(liar.identity.id)}: chunk refused: chunk digest`); // prettier-ignore
     expect(at(setting.network.coordinator.snapshot().history, 0).revision).toBe(2);
+    // Nobody is to have its update any more, or to answer queries of it.
+    const ids = (authors: readonly SimulatedMember[]) =>
+      [...setting.network.admitted.values()]
+        .filter(({ author }) => authors.some(({ identity }) => identity.id === author))
+        .map(({ id }) => id);
+    const honest = setting.tabs.filter((tab) => tab !== liar);
+    for (const tab of honest) {
+      const known = [...tab.machine.snapshot().held.keys()];
+      expect(known).toEqual(expect.arrayContaining(ids(honest)));
+      expect(known.filter((id) => ids([liar]).includes(id))).toEqual([]);
+    }
   });
 
   test('that serves nobody is dropped, whoever vouches for it', () => {

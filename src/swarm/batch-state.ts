@@ -1,4 +1,5 @@
 import type { Bitfield, PeerId } from '../lib/index.ts';
+import type { Readers } from '../protocol/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 
 /** What the engine knows of one batch: what is held, what is on its way, who must not be asked. */
@@ -14,10 +15,13 @@ export class BatchState {
   readonly unannounced: number[] = [];
   /** When the batch became known. ms */
   readonly addedAt: number;
+  /** Who may have it; null: every member. */
+  readonly readers: Readers;
 
-  constructor(header: VerifiedHeader, held: Bitfield, addedAt: number) {
+  constructor(header: VerifiedHeader, held: Bitfield, readers: Readers, addedAt: number) {
     this.header = header;
     this.held = held;
+    this.readers = readers;
     this.addedAt = addedAt;
   }
 

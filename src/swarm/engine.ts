@@ -47,6 +47,7 @@ export interface EngineOptions {
  *  2. Every request gets exactly one piece or one reject.
  *  3. A chunk is on its way from one peer at a time.
  *  4. Whatever a peer sends, only that peer is closed for it.
+ *  5. Chunks of a batch go to its readers only.
  */
 export class SwarmEngine {
   readonly #options: EngineOptions;
@@ -87,7 +88,7 @@ export class SwarmEngine {
         this.#buffered(event.peer, event.bytes);
         break;
       case 'batch':
-        this.#addBatch(new BatchState(event.header, event.held, now));
+        this.#addBatch(new BatchState(event.header, event.held, event.readers, now));
         break;
       case 'keep':
         this.#keep(new Set(event.headers));
@@ -282,7 +283,9 @@ export class SwarmEngine {
     for (const batch of this.#batches.values()) this.#announce(peer, batch);
   }
 
-  #announce(peer: PeerState, { header, held }: BatchState) {
+  /** Tells a peer of a batch that it may have: what was not announced to it cannot be asked for. */
+  #announce(peer: PeerState, { header, held, readers }: BatchState) {
+    if (readers?.has(peer.id) === false) return;
     const number = peer.nextNumber++;
     peer.numbers.set(header.id, number);
     peer.byNumber.set(number, header.id);

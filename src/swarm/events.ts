@@ -1,5 +1,5 @@
 import type { Bitfield, HeaderId, PeerId } from '../lib/index.ts';
-import type { Answer, PeerMessage, Question } from '../protocol/index.ts';
+import type { Answer, PeerMessage, Question, Readers } from '../protocol/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 
 /** A part of a chunk. `offset` and `length` in bytes of the payload. */
@@ -21,10 +21,16 @@ export type SwarmEvent =
   /** What the peer's channel has not sent yet. bytes */
   | { readonly type: 'buffered'; readonly peer: PeerId; readonly bytes: number }
   /** A verified batch to complete and to serve, and what the store holds of it. */
-  | { readonly type: 'batch'; readonly header: VerifiedHeader; readonly held: Bitfield }
+  | {
+      readonly type: 'batch';
+      readonly header: VerifiedHeader;
+      readonly held: Bitfield;
+      /** Who may have it; null: every member. */
+      readonly readers: Readers;
+    }
   /** Every other batch is dropped. A new round: strikes are forgiven. */
   | { readonly type: 'keep'; readonly headers: readonly HeaderId[] }
-  /** These were revoked. */
+  /** These were revoked, or nobody is to have them any more. */
   | { readonly type: 'drop'; readonly headers: readonly HeaderId[] }
   /** Ask a holder to prove something; `id` is the asker's. */
   | {
