@@ -1,4 +1,7 @@
+import type { Page } from '@playwright/test';
 import { gzipSync } from 'node:zlib';
+import { tensorsOf } from '../src/learning/index.ts';
+import { bytesToFloat32, shortId, type PeerId } from '../src/lib/index.ts';
 import { expect, selfId, test } from './swarm.ts';
 
 test('a tab that is alone is told to open another one', async ({ coordinate, openTab }) => {
@@ -118,7 +121,8 @@ test('a neighbour proves what a query asks for, and the answer is what the model
   const [tab, other] = [await openTab(url), await openTab(url)];
   for (const each of [tab, other]) await expect(each.getByTestId('finished')).toBeVisible();
   const form = tab.getByTestId('verify');
-  await form.getByText('Linear query', { exact: true }).click();
+  const question = form.getByLabel('Question');
+  await question.selectOption('Linear query');
   await form.getByLabel('Batch').selectOption({ label: 'model 1' });
   await form.getByLabel('Chunks').fill('0, 1');
   await form.getByLabel('Weights, i:tᵢ').fill('3:1');
@@ -128,13 +132,47 @@ test('a neighbour proves what a query asks for, and the answer is what the model
   const lanes = [0, 1].map((chunk) => bytes.subarray(chunk * full + 60, chunk * full + 90).join(' ')); // prettier-ignore
   await expect(tab.getByTestId('lanes').locator('code')).toHaveText(lanes);
 
-  await form.getByText('Random projection', { exact: true }).click();
+  await question.selectOption('Random projection');
   await form.getByRole('button', { name: 'Ask for proof' }).click();
   const newest = tab.getByTestId('verdicts').locator('li').first();
   await expect(newest).toHaveAttribute('data-state', 'proved');
   await expect(newest).toContainText('a random projection has no lanes');
 
-  await form.getByText('Audit', { exact: true }).click();
+  const { data, model } = room.description;
+  const [weights] = tensorsOf(data, model);
+  if (weights === undefined) throw new Error('a model has tensors');
+  await question.selectOption('One parameter');
+  await form.getByLabel('Tensor').selectOption(weights.name);
+  await form.getByLabel('Position').fill('300, 7');
+  await form.getByRole('button', { name: 'Ask for proof' }).click();
+  const named = newest.getByTestId('named-value');
+  const parameter = room.parameters[weights.offset + 300 * (weights.shape[1] ?? 0) + 7];
+  await expect(named).toHaveAttribute('data-value', String(parameter));
+
+  // Both updates have the same weight: the model moved by the mean of their means.
+  const mean = (values: Float32Array) =>
+    values.subarray(weights.offset, weights.offset + weights.length).reduce((sum, x) => sum + x, 0) / weights.length; // prettier-ignore
+  const start = await room.desk.modelBytes(0);
+  if (start === null) throw new Error('the first model is kept');
+  const moved = mean(room.parameters) - mean(bytesToFloat32(start));
+  await question.selectOption('Mean of a tensor');
+  await expect(form.getByText('An update’s only')).toBeVisible();
+  const meanOfTheOthers = async (page: Page, author: Page) => {
+    const fields = page.getByTestId('verify');
+    await fields.getByLabel('Question').selectOption('Mean of a tensor');
+    const label = `update 1 of ${shortId((await selfId(author)) as PeerId)}`;
+    await fields.getByLabel('Batch').selectOption({ label });
+    await fields.getByLabel('Tensor').selectOption(weights.name);
+    await fields.getByRole('button', { name: 'Ask for proof' }).click();
+    const answer = page.getByTestId('verdicts').locator('li').first();
+    await expect(answer).toContainText(`mean ${weights.name} of`);
+    const [, worth = ''] = /: (-?[\d.e-]+)\. Each piece/.exec(await answer.getByTestId('named-value').innerText()) ?? []; // prettier-ignore
+    return Number(worth);
+  };
+  const means = [await meanOfTheOthers(tab, other), await meanOfTheOthers(other, tab)];
+  expect(means.reduce((sum, each) => sum + each / 2, 0)).toBeCloseTo(moved, 6);
+
+  await question.selectOption('Audit');
   await form.getByRole('button', { name: 'Ask for proof' }).click();
   await expect(newest).toContainText('audit of');
   await expect(newest).toHaveAttribute('data-state', 'proved');

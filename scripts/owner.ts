@@ -16,6 +16,8 @@ const usage = `npm run owner -- COMMAND [options]
   audits                                   what the server's audits came to
   query BATCH --columns 0,2-4 (--weights 1:5,2:1 | --seed HEX) [--holder MEMBER]
                                            x = Σ tᵢ·mᵢ of each column, with its proof
+  query BATCH --parameter K [--holder MEMBER]
+                                           parameter K of a model
 
   BATCH and MEMBER may be the beginning of an id, if only one begins so.
 
@@ -34,6 +36,7 @@ interface Options {
   readonly columns: string | undefined;
   readonly weights: string | undefined;
   readonly seed: string | undefined;
+  readonly parameter: string | undefined;
 }
 
 /** The Data Owner's HTTP API, of the one task that the server has. */
@@ -139,7 +142,15 @@ function columnsOf(text: string | undefined): number[] {
   return [...new Set(columns)].sort((a, b) => a - b);
 }
 
-function weightsOf({ weights, seed }: Options): OwnerApi<'query'>['weights'] {
+/** What of a query is not about whom to ask. */
+function queryOf(options: Options): object {
+  const { parameter } = options;
+  if (parameter === undefined) return { columns: columnsOf(options.columns), weights: weightsOf(options) }; // prettier-ignore
+  if (!/^\d{1,9}$/.test(parameter)) throw new SetupError('--parameter takes its number, from 0');
+  return { parameter: Number(parameter) };
+}
+
+function weightsOf({ weights, seed }: Options) {
   if ((weights === undefined) === (seed === undefined)) {
     throw new SetupError('a query takes --weights 1:5,2:1 or --seed HEX, one of them');
   }
@@ -170,8 +181,9 @@ function memberLines({ members, excluded }: OwnerApi<'members'>): string[] {
 }
 
 function verdictLine(holder: string, verdict: OwnerApi<'verdict'>): string {
-  const { holds, reason, values, lanes, lanesMissing, ms } = verdict;
+  const { holds, reason, values, lanes, parameter, lanesMissing, ms } = verdict;
   if (!holds) return `${holder.slice(0, 8)}  not proved: ${reason ?? 'no reason'}  (${ms} ms)`;
+  if (parameter !== null) return `${holder.slice(0, 8)}  proved  (${ms} ms)  ${parameter}`;
   const each = values.map((value, k) => {
     const decoded = lanes?.[k];
     return decoded ? `lanes ${decoded.join(' ')}` : `x = ${BigInt(`0x${value}`)}`;
@@ -181,7 +193,7 @@ function verdictLine(holder: string, verdict: OwnerApi<'verdict'>): string {
 }
 
 async function ask(api: Api, batch: string, options: Options, kind: 'audits' | 'queries') {
-  const about = kind === 'audits' ? {} : { columns: columnsOf(options.columns), weights: weightsOf(options) }; // prettier-ignore
+  const about = kind === 'audits' ? {} : queryOf(options);
   const verdicts: ({ holder: string } & OwnerApi<'verdict'>)[] = [];
   for (const holder of await holdersOf(api, options.holder)) {
     const verdict = await api.post('verdict', `batches/${batch}/${kind}`, { holder, ...about });
@@ -263,7 +275,7 @@ function readOptions(args: readonly string[]) {
       allowPositionals: true,
       options: {
         ...{ url: text, token: text, holder: text, round: text, file: text },
-        ...{ columns: text, weights: text, seed: text },
+        ...{ columns: text, weights: text, seed: text, parameter: text },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -273,12 +285,23 @@ function readOptions(args: readonly string[]) {
       process.exit(0);
     }
     if (positionals.length > 2) throw new Error(`too many words: ${positionals.join(' ')}`);
-    const { url = 'http://localhost:4242', json = false, holder, round, file, columns, weights, seed } = values; // prettier-ignore
+    const { url = 'http://localhost:4242', json = false, holder, round, file, columns, weights, seed, parameter } = values; // prettier-ignore
     const token = values.token ?? process.env['MURMURATION_OWNER_TOKEN'] ?? '';
     const known = ['state', 'batches', 'members', 'audits', 'revoke', 'replace', 'exclude', 'readmit', 'audit', 'query']; // prettier-ignore
     const command = positionals[0] ?? '';
     if (!known.includes(command)) throw new Error(command === '' ? 'no command' : `no command ${command}`); // prettier-ignore
-    const options: Options = { url, token, json, holder, round, file, columns, weights, seed };
+    const options: Options = {
+      url,
+      token,
+      json,
+      holder,
+      round,
+      file,
+      columns,
+      weights,
+      seed,
+      parameter,
+    };
     return { command, batch: positionals[1], options };
   } catch (thrown) {
     throw new SetupError(`${thrown instanceof Error ? thrown.message : ''}\n\n${usage}`.trim());

@@ -299,13 +299,17 @@ describe('the Data Owner’s API', () => {
     const header = scripted.verified(coordinator.room.desk.model.header);
     const payloads = cutPayloads(float32ToBytes(coordinator.room.parameters), 256, 'bytes', null);
     const holder = await holderOf(header, payloads);
-    const ask = async (columns: number[], weights: OwnerApi<'query'>['weights']) => {
-      const verdict = ok('verdict', 'POST', `batches/${header.id}/queries`, { holder: tab.identity.id, columns, weights }); // prettier-ignore
+    const answerNext = async () => {
       const { id, question } = await tab.next('ask');
       if (question.kind !== 'query') throw new Error('not a query');
       const answer = await holder.answerQuery(header, question.request);
       if (!answer.ok) throw new Error(answer.error);
       tab.send({ type: 'answer', id, answer: { kind: 'query', ...answer.value } });
+    };
+    const path = `batches/${header.id}/queries`;
+    const ask = async (columns: number[], weights: string | readonly object[]) => {
+      const verdict = ok('verdict', 'POST', path, { holder: tab.identity.id, columns, weights });
+      await answerNext();
       return verdict;
     };
     const one = await ask([0, 1], [{ index: 3, weight: '1' }]);
@@ -316,6 +320,23 @@ describe('the Data Owner’s API', () => {
     expect(sum.lanesMissing).toContain('one scalar at a time');
     const projection = await ask([1], '5e'.repeat(32));
     expect(projection).toMatchObject({ holds: true, lanes: null, lanesMissing: 'a random projection has no lanes' }); // prettier-ignore
+
+    // Bytes 28 to 31 are in two scalars: two questions.
+    for (const [parameter, questions] of [
+      [5, 1],
+      [7, 2],
+    ] as const) {
+      // prettier-ignore
+      const verdict = ok('verdict', 'POST', path, { holder: tab.identity.id, parameter });
+      for (let k = 0; k < questions; k++) await answerNext();
+      const value = at(coordinator.room.parameters, parameter);
+      expect(await verdict).toMatchObject({ holds: true, parameter: value });
+    }
+    const count = coordinator.room.parameters.length;
+    expect(await refused('POST', path, { holder: tab.identity.id, parameter: count })).toEqual([
+      409,
+      `the batch has parameters 0 to ${count - 1}`,
+    ]);
   });
 
   test('an answer that does not come, or not from the one asked, is no proof', async () => {

@@ -39,8 +39,13 @@ export function stateBody({ core, freshness, revoked, keys }: StateUpdate): Owne
   };
 }
 
-export function verdictBody(verdict: Verdict, ms: number): OwnerApi<'verdict'> {
-  const nothing = { values: [], lanes: null, lanesMissing: null };
+/** @param parameter that was asked for by its index */
+export function verdictBody(
+  verdict: Verdict,
+  ms: number,
+  parameter: number | null = null,
+): OwnerApi<'verdict'> {
+  const nothing = { values: [], lanes: null, parameter: null, lanesMissing: null };
   if (!verdict.ok) return { holds: false, reason: verdict.error, ...nothing, ms };
   const { values, lanes } = verdict.value;
   return {
@@ -48,6 +53,7 @@ export function verdictBody(verdict: Verdict, ms: number): OwnerApi<'verdict'> {
     reason: null,
     values: [...values],
     lanes: lanes.ok ? lanes.value.map((each) => [...each]) : null,
+    parameter,
     lanesMissing: lanes.ok ? null : lanes.error,
     ms,
   };

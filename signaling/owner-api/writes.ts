@@ -2,15 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import * as v from 'valibot';
 import { decodeCanonical, encodeScalar } from '../../src/crypto/index.ts';
 import { hexToBytes, type HeaderId, type PeerId } from '../../src/lib/index.ts';
-import { ownerApi, type OwnerApi, type Question } from '../../src/protocol/index.ts';
-import { decodeHeader, signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts';
+import { ownerApi, type OwnerApi, type Question, type Verdict } from '../../src/protocol/index.ts';
+import { carryOut, planParameter } from '../../src/rounds/index.ts';
+import { decodeHeader, signedHeaderSchema, type Header, type QueryRequest, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { sampleColumns } from '../auditor.ts';
 import { maxFileBytes } from '../owner-desk.ts';
 import type { TaskRoom } from '../task-room.ts';
 import { admittedBody, ApiError, asBytes, membersBody, stateBody, verdictBody } from './bodies.ts';
 import { base, type Routes } from './options.ts';
-
-type QueryWeights = Extract<Question, { kind: 'query' }>['request']['weights'];
 
 /** What the Data Owner sees and does, with its token. */
 export function addOwnersRoutes(server: FastifyInstance, { room, owned }: Routes): void {
@@ -95,11 +94,11 @@ export function addOwnersRoutes(server: FastifyInstance, { room, owned }: Routes
     `${base}/batches/:header/audits`,
     owned('Asks a member to prove that it holds a batch', { params: batch, body: ownerApi.audit, response: { 200: ownerApi.verdict } }, 60), // prettier-ignore
     async ({ params: { header }, body: { holder, columns } }) => {
-      const count = await columnCount(room, header as HeaderId);
+      const { columns: all } = await headerOf(room, header as HeaderId);
       const { verdict, ms } = await room.auditor.audit(
         holder as PeerId,
         header as HeaderId,
-        columns ?? sampleColumns(count),
+        columns ?? sampleColumns(all.length),
         room.epoch,
       );
       return verdictBody(verdict, ms);
@@ -118,39 +117,47 @@ export function addOwnersRoutes(server: FastifyInstance, { room, owned }: Routes
   server.post<{ Params: OwnerApi<'batch'>; Body: OwnerApi<'query'> }>(
     `${base}/batches/:header/queries`,
     owned('Asks a member for a linear combination of values', { params: batch, body: ownerApi.query, response: { 200: ownerApi.verdict } }, 60), // prettier-ignore
-    async ({ params: { header }, body: { holder, columns, weights } }) => {
-      const request = { columns, weights: weightsOf(weights) };
-      return ask(room, holder as PeerId, header as HeaderId, { kind: 'query', request });
+    async ({ params: { header }, body }) => {
+      const [id, holder] = [header as HeaderId, body.holder as PeerId];
+      const start = performance.now();
+      const elapsed = () => Math.round(performance.now() - start);
+      if ('columns' in body) {
+        const request = { columns: body.columns, weights: weightsOf(body.weights) };
+        return verdictBody(await query(room, holder, id, request), elapsed());
+      }
+      const plan = planParameter(await headerOf(room, id), body.parameter);
+      if (!plan.ok) throw new ApiError(409, plan.error);
+      const verdict = await carryOut(plan.value, (request) => query(room, holder, id, request));
+      return verdictBody(verdict.verdict, elapsed(), verdict.value);
     },
   );
 }
 
-/** Asks a member, and says what its answer proves. */
-async function ask(
+/** Asks a member; what its answer proves. */
+async function query(
   room: TaskRoom,
   holder: PeerId,
   header: HeaderId,
-  question: Question,
-): Promise<OwnerApi<'verdict'>> {
-  const start = performance.now();
+  request: QueryRequest,
+): Promise<Verdict> {
+  const question: Question = { kind: 'query', request };
   const answer = await room.ask(holder, header, question);
-  const verdict = answer.ok
-    ? await room.desk.judge(header, holder, question, answer.value)
-    : answer;
-  return verdictBody(verdict, Math.round(performance.now() - start));
+  return answer.ok ? room.desk.judge(header, holder, question, answer.value) : answer;
 }
 
-function weightsOf(weights: OwnerApi<'query'>['weights']): QueryWeights {
+type AskedWeights = Extract<OwnerApi<'query'>, { columns: unknown }>['weights'];
+
+function weightsOf(weights: AskedWeights): QueryRequest['weights'] {
   if (typeof weights === 'string') return { kind: 'seed', seed: hexToBytes(weights) };
   const entries = weights.map(({ index, weight }) => ({ index, weight: scalarOf(weight) }));
   return { kind: 'sparse', entries };
 }
 
-async function columnCount(room: TaskRoom, id: HeaderId): Promise<number> {
+async function headerOf(room: TaskRoom, id: HeaderId): Promise<Header> {
   const signed = await room.desk.header(id);
   const header = signed && decodeHeader(signed.header);
   if (!header?.ok) throw new ApiError(404, 'no such batch was admitted');
-  return header.value.columns.length;
+  return header.value;
 }
 
 /** Parameters or a file, as bytes; or those of a round's model. */

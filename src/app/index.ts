@@ -10,6 +10,7 @@ export {
   type CrsState,
   type DataState,
   type LogLine,
+  type NamedValue,
   type OwnerState,
   type PeerView,
   type RefusalView,

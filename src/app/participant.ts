@@ -1,31 +1,28 @@
 import { proxy, transfer, type Remote } from 'comlink';
-import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining, systemRandom } from '../adapters/index.ts'; // prettier-ignore
+import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining } from '../adapters/index.ts'; // prettier-ignore
 import type { DataSummary, StorageService, TrainingService } from '../adapters/index.ts';
-import { encodeScalar, sign, toScalar, type Identity } from '../crypto/index.ts';
-import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
+import { sign, type Identity } from '../crypto/index.ts';
+import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
 import { settingsDigest, limits, protocolVersion, taskIdOf } from '../protocol/index.ts';
 import type {
   Answer,
-  Verdict,
   Metrics,
-  Question,
   RoundRecord,
   ServerMessage,
   TaskDescription,
 } from '../protocol/index.ts';
 import type { VerifiedMessage } from '../rounds/index.ts';
+import { Asker } from './asker.ts';
 import type { HeaderDetails } from './header-details.ts';
 import { OwnerDriver } from './owner-driver.ts';
 import { publish } from './publish.ts';
 import { ProofBook } from './proof-book.ts';
 import { RoundDriver } from './round-driver.ts';
-import type { AppState, AskedView, ProofsView } from './state.ts';
+import type { AppState, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
 import { SwarmDriver } from './swarm-driver.ts';
 
 const publishEveryMs = 250;
-/** Queries and audits of ours that are remembered. */
-const keptQuestions = 20;
 
 /**
  * The tab: its identity, its connection to the coordinator, its workers, its part in the swarm
@@ -35,6 +32,8 @@ export class Participant {
   readonly store: AppStore = createAppStore();
   /** For who has the Data Owner's token. */
   readonly owner = new OwnerDriver(this.store);
+  /** For queries and audits of neighbours. */
+  readonly asker = new Asker(this.store);
   readonly #wanted: TaskId | null;
   #identity: Identity | null = null;
   #link: CoordinatorLink | null = null;
@@ -44,7 +43,6 @@ export class Participant {
   #rounds: RoundDriver | null = null;
   /** Questions of the coordinator's that are being answered. */
   #answering = 0;
-  #nextQuestion = 0;
   #counting = false;
   /** Changes that wait for the next publishing: each is a drawn page. */
   #waiting: Partial<AppState> = {};
@@ -115,57 +113,6 @@ export class Participant {
   setActive(active: boolean): void {
     this.store.setState({ active });
     this.#announceData();
-  }
-
-  /** Challenges a neighbour to prove that it still holds a batch: all of it, or 64 chunks at random. */
-  async audit(holder: PeerId, header: HeaderId, chunks: number): Promise<void> {
-    const nonce = crypto.getRandomValues(new Uint8Array(32));
-    const epoch = this.store.getState().proofs.epoch ?? 0;
-    const columns = drawColumns(chunks);
-    await this.#ask(holder, header, { kind: 'audit', request: { nonce, epoch, columns } });
-  }
-
-  /**
-   * Asks a neighbour for `x = Σ t_i·m_i` of chunks of a batch, with a proof.
-   *
-   * @param columns in ascending order
-   * @param weights t_i, taken mod r, by ascending i from 1; or all of them, drawn from a new seed
-   */
-  async query(
-    holder: PeerId,
-    header: HeaderId,
-    columns: readonly number[],
-    weights: readonly { readonly index: number; readonly weight: bigint }[] | 'random',
-  ): Promise<void> {
-    const asked =
-      weights === 'random'
-        ? { kind: 'seed' as const, seed: crypto.getRandomValues(new Uint8Array(32)) }
-        : {
-            kind: 'sparse' as const,
-            entries: weights.map(({ index, weight }) => ({ index, weight: encodeScalar(toScalar(weight)) })), // prettier-ignore
-          };
-    const request = { columns: [...columns], weights: asked };
-    await this.#ask(holder, header, { kind: 'query', request });
-  }
-
-  /** Asks a neighbour to prove something of a batch that it holds, and judges the answer. */
-  async #ask(holder: PeerId, header: HeaderId, question: Question): Promise<void> {
-    const [swarm, storage, identity] = [this.#swarm, this.#storage, this.#identity];
-    if (!swarm || !storage || !identity) return;
-    const id = this.#nextQuestion++;
-    const start = performance.now();
-    const view: AskedView = { id, at: Date.now(), kind: question.kind, header, holder, verdict: null, ms: null }; // prettier-ignore
-    this.store.setState(({ asked }) => ({ asked: [view, ...asked].slice(0, keptQuestions) }));
-    const answer = await swarm.ask(holder, header, question);
-    const verdict: Verdict = await storage
-      .judge(header, question, { auditor: identity.id, holder }, answer)
-      .catch((thrown: unknown) => ({ ok: false as const, error: messageOf(thrown) }));
-    const ms = performance.now() - start;
-    const done = { ...view, verdict, ms };
-    this.store.setState(({ asked }) => ({ asked: asked.map((each) => (each.id === id ? done : each)) })); // prettier-ignore
-    const what = `${question.kind} of ${shortId(header)} at ${shortId(holder)}`;
-    if (verdict.ok) this.#log('info', `${what}: proved`);
-    else this.#log('warn', `${what}: ${verdict.error}`);
   }
 
   /** For the console and for tools: the dashboard's state, maps as plain objects. */
@@ -324,6 +271,7 @@ export class Participant {
         this.#rounds?.refused(header, index, from, reason);
       },
     });
+    this.asker.join({ self: identity.id, description, swarm: this.#swarm, storage });
     this.#rounds = new RoundDriver({
       ...{ identity, task, storage, training, onLog },
       ready: opened.then(() => this.#openCrs(task, description, storage, training)),
@@ -409,6 +357,9 @@ export class Participant {
   #verified(message: VerifiedMessage): void {
     if (message.type === 'welcome') this.#revocations(message.state.revoked);
     if (message.type === 'state') this.#revocations(message.revoked);
+    if (message.type === 'manifest') {
+      this.asker.learnScales(message.manifest.round, message.manifest.scales);
+    }
     if (message.type === 'open') {
       const { round, cohort } = message.open;
       this.#log('info', `round ${round} opened with ${cohort.length} members`);
@@ -503,14 +454,6 @@ export class Participant {
     this.store.setState({ connection: { state: 'stopped', reason } });
     this.#log('error', reason);
   }
-}
-
-/** Columns of a batch of so many: all, or as many as may be asked for, at random; ascending. */
-function drawColumns(chunks: number): number[] {
-  const left = Array.from({ length: chunks }, (_, column) => column);
-  const random = systemRandom();
-  while (left.length > limits.askedColumns) left.splice(random.uint32() % left.length, 1);
-  return left;
 }
 
 /** The task that a link names: `#/task/<id>`. */

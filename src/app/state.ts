@@ -126,14 +126,29 @@ export interface ProofsView {
   readonly refusals: readonly RefusalView[];
 }
 
+/** A parameter or a mean that was proved. */
+export interface NamedValue {
+  readonly value: number;
+  /** Of an update: in steps of the tensor's scale. */
+  readonly isCode: boolean;
+  /** float32 worth of a step; null where it is not known here. */
+  readonly scale: number | null;
+}
+
 /** A query or an audit that this tab made, with what came of it. */
 export interface AskedView {
   readonly id: number;
   /** ms since 1970 */
   readonly at: number;
-  readonly kind: 'query' | 'audit';
+  readonly kind: 'query' | 'audit' | 'parameter' | 'mean';
+  /** The parameter or the tensor, in words. */
+  readonly about: string | null;
   readonly header: HeaderId;
   readonly holder: PeerId;
+  /** Of a question that takes several; null when it is over. */
+  readonly progress: { readonly done: number; readonly total: number } | null;
+  /** Of a parameter or a mean that was proved. */
+  readonly result: NamedValue | null;
   /** null while the answer is awaited. */
   readonly verdict: Verdict | null;
   readonly ms: number | null;

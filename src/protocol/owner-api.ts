@@ -16,6 +16,17 @@ const columns = v.pipe(
   v.description('Columns in ascending order.'),
 );
 
+const holder = v.pipe(hex(32), v.description('A connected member.'));
+const weights = v.union([
+  v.pipe(
+    v.array(v.strictObject({ index: whole(1, 4096), weight: decimal(77) })),
+    v.minLength(1),
+    v.maxLength(256),
+    v.description('t_i of x = Σ t_i·m_i, in ascending order of i; the others are 0.'),
+  ),
+  v.pipe(hex(32), v.description('A seed: all t_i are drawn from it, a random projection.')),
+]);
+
 /**
  * What the Data Owner's HTTP API takes and gives: the server checks with these, describes itself
  * by them (OpenAPI), and the page reads answers with them.
@@ -103,7 +114,7 @@ export const ownerApi = {
     ),
   }),
   audit: v.strictObject({
-    holder: v.pipe(hex(32), v.description('A connected member.')),
+    holder,
     columns: v.optional(columns),
   }),
   audits: v.strictObject({
@@ -119,19 +130,13 @@ export const ownerApi = {
       }),
     ),
   }),
-  query: v.strictObject({
-    holder: v.pipe(hex(32), v.description('A connected member.')),
-    columns,
-    weights: v.union([
-      v.pipe(
-        v.array(v.strictObject({ index: whole(1, 4096), weight: decimal(77) })),
-        v.minLength(1),
-        v.maxLength(256),
-        v.description('t_i of x = Σ t_i·m_i, in ascending order of i; the others are 0.'),
-      ),
-      v.pipe(hex(32), v.description('A seed: all t_i are drawn from it, a random projection.')),
-    ]),
-  }),
+  query: v.union([
+    v.strictObject({
+      holder,
+      parameter: v.pipe(whole(0, 100_000_000), v.description('Of a model, by its flat index.')),
+    }),
+    v.strictObject({ holder, columns, weights }),
+  ]),
   verdict: v.strictObject({
     holds: v.boolean(),
     reason: v.pipe(v.nullable(v.string()), v.description('Which check failed.')),
@@ -143,6 +148,7 @@ export const ownerApi = {
       v.nullable(v.array(v.array(v.number()))),
       v.description('What each value is made of: Σ t_i of the bytes (of a sum: u16) of a scalar.'),
     ),
+    parameter: v.pipe(v.nullable(v.number()), v.description('The parameter that was asked for.')),
     lanesMissing: v.pipe(
       v.nullable(v.string()),
       v.description('Why the values are field elements and nothing else.'),

@@ -9,6 +9,7 @@ export {
 } from './exported-round.ts';
 export { finishRecord } from './finish-record.ts';
 export { Holder } from './holder.ts';
+export { carryOut, planMean, planParameter, type QueryPlan } from './named-query.ts';
 export { RoundMember } from './member.ts';
 export type { MemberEffect, MemberEvent } from './member-state.ts';
 export {

@@ -40,3 +40,6 @@ const clockFormat = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 /** `14:03:59` @param at ms since 1970 */
 export const clock = (at: number) => clockFormat.format(at);
+
+/** At most six digits that count, no zeros at the end. */
+export const significant = (value: number) => String(Number(value.toPrecision(6)));

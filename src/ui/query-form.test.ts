@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseColumns, parseWeights } from './query-form.ts';
+import { parseColumns, parsePosition, parseWeights } from './query-form.ts';
 
 describe('columns', () => {
   test.each([
@@ -59,5 +59,28 @@ describe('weights', () => {
     ['1:1, 1:2', 'Position 1 stands there twice'],
   ])('%j are refused, and why', (text, reason) => {
     expect(parseWeights(text, 256)).toEqual({ ok: false, error: expect.stringContaining(reason) as string }); // prettier-ignore
+  });
+});
+
+describe('a position in a tensor', () => {
+  test.each([
+    ['0, 0', 0],
+    ['0,9', 9],
+    [' 1 , 0 ', 10],
+    ['783, 9', 7839],
+  ])('%j is read, row by row', (text, index) => {
+    expect(parsePosition(text, [784, 10])).toEqual({ ok: true, value: index });
+  });
+
+  test.each([
+    ['', 'A position of 784 × 10, such as 0, 0'],
+    ['5', 'A position of'],
+    ['1, 2, 3', 'A position of'],
+    ['1, -2', 'A position of'],
+    ['1, 2.5', 'A position of'],
+    ['784, 0', '784: the last one is 783'],
+    ['0, 10', '10: the last one is 9'],
+  ])('%j is refused, and why', (text, reason) => {
+    expect(parsePosition(text, [784, 10])).toEqual({ ok: false, error: expect.stringContaining(reason) as string }); // prettier-ignore
   });
 });

@@ -39,3 +39,19 @@ export function parseWeights(text: string, scalars: number): Result<readonly Wei
   const entries = [...weights].map(([index, weight]) => ({ index, weight }));
   return ok(entries.sort((a, b) => a.index - b.index));
 }
+
+/** `3, 17` as an index into a tensor of this shape, row by row. The error is for the form. */
+export function parsePosition(text: string, shape: readonly number[]): Result<number> {
+  const parts = text.split(',').map((each) => each.trim());
+  const example = shape.map(() => '0').join(', ');
+  if (parts.length !== shape.length || !parts.every((part) => /^\d{1,9}$/.test(part))) {
+    return err(`A position of ${shape.join(' × ')}, such as ${example}`);
+  }
+  let index = 0;
+  for (const [axis, size] of shape.entries()) {
+    const place = Number(parts[axis]);
+    if (place >= size) return err(`${place}: the last one is ${size - 1}`);
+    index = index * size + place;
+  }
+  return ok(index);
+}

@@ -5,7 +5,7 @@ import type { AppState, Participant } from '../app/index.ts';
 /** What the dashboard needs of the participant: its state, and what the user can ask of it. */
 export type Controls = Pick<
   Participant,
-  'store' | 'useBuiltIn' | 'useFiles' | 'setActive' | 'audit' | 'query' | 'details' | 'owner'
+  'store' | 'useBuiltIn' | 'useFiles' | 'setActive' | 'asker' | 'details' | 'owner'
 >;
 
 export const ControlsContext = createContext<Controls | null>(null);

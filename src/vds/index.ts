@@ -31,11 +31,12 @@ export {
   blindingBytes,
   chooseScalars,
   chunkCount,
+  laneAddress,
   payloadBytes,
   scalarCounts,
   type ScalarCount,
 } from './lanes.ts';
-export { decodeLanes, maxAskedColumns, queryAnswerSchema, queryRequestSchema } from './query.ts';
+export { decodableScalars, decodeLanes, maxAskedColumns, queryAnswerSchema, queryRequestSchema, type QueryRequest } from './query.ts'; // prettier-ignore
 export { stateUpdateSchema, type StateUpdate } from './state.ts';
 export { StorageServer } from './storage-server.ts';
 export { sumBlinders, type SumOrder, type Summand } from './sum.ts';

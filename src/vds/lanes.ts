@@ -14,6 +14,24 @@ export const laneFormats = {
 
 export type LaneFormat = keyof typeof laneFormats;
 
+/** Bits and number of the lanes that a scalar is made of: a lane of updates is one parameter. */
+export const laneLayouts = {
+  update: { bits: 16n, count: 15 },
+  sum: { bits: 16n, count: 15 },
+  bytes: { bits: 8n, count: 30 },
+} as const;
+
+/** Where lane `k` of a batch is: in which chunk, in which of its scalars (from 1), as which lane. */
+export function laneAddress(
+  k: number,
+  scalars: number,
+  format: LaneFormat,
+): { readonly column: number; readonly scalar: number; readonly lane: number } {
+  const { count } = laneLayouts[format];
+  const whole = Math.floor(k / count);
+  return { column: Math.floor(whole / scalars), scalar: (whole % scalars) + 1, lane: k % count };
+}
+
 /**
  * γ₀, γ₁, γ₂: a published evaluation takes one away, an opened sum another, and one is left
  * that hides the data.

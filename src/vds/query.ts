@@ -15,7 +15,7 @@ import {
 import { chunkBytes } from './batch.ts';
 import type { Crs } from './crs.ts';
 import { maxColumns, type VerifiedHeader } from './header.ts';
-import { blindingBytes, laneFormats } from './lanes.ts';
+import { blindingBytes, laneFormats, laneLayouts } from './lanes.ts';
 import { combinePolynomials, dot, multiplyPolynomials, payloadPolynomial, powers } from './polynomial.ts'; // prettier-ignore
 
 /** Entries of a sparse weight vector: what a request may make both sides work. */
@@ -193,7 +193,8 @@ export function columnCommitments(
 }
 
 /** Σ t_i for which no lane of an update carries into the next: 257·255 < 2¹⁶. */
-const largestWeight = 257n;
+export const decodableScalars = 257;
+const largestWeight = BigInt(decodableScalars);
 
 /**
  * The lanes of an answered value, where it has any: `Σ t_i·lane` of each of the 15 lanes of an
@@ -219,10 +220,3 @@ export function decodeLanes(
   const mask = (1n << bits) - 1n;
   return ok(Array.from({ length: count }, (_, l) => Number((value >> (bits * BigInt(l))) & mask)));
 }
-
-/** Bits and number of the lanes of a scalar (VDS.md, "Chunks as scalars"). */
-const laneLayouts = {
-  update: { bits: 16n, count: 15 },
-  sum: { bits: 16n, count: 15 },
-  bytes: { bits: 8n, count: 30 },
-} as const;
