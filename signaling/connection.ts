@@ -22,6 +22,8 @@ export function serveConnection(
 ): void {
   const nonce = new Uint8Array(randomBytes(32));
   let member: { readonly peer: PeerId; readonly room: TaskRoom } | null = null;
+  /** Who is to show a state, or whose state is being looked at, before it becomes a member. */
+  let showing: { readonly peer: PeerId; readonly room: TaskRoom; state: 'asked' | 'judged' } | null = null; // prettier-ignore
   let alive = true;
   let recent = 0;
 
@@ -66,8 +68,47 @@ export function serveConnection(
       refuse('this server does not have the task that the link names');
       return;
     }
+    const { peer, core } = message;
+    if (core === null) {
+      join(peer, room);
+      return;
+    }
+    showing = { peer, room, state: 'judged' };
+    inOrder(async () => {
+      const recognised = await room.recognise(core);
+      if (!recognised.ok) refuse(recognised.error);
+      else if (recognised.value === 'known') join(peer, room);
+      else {
+        showing = { peer, room, state: 'asked' };
+        transmit({ type: 'show-state' });
+      }
+    });
+  };
+
+  /** Takes over what a tab knows and this server does not, and lets it in. */
+  const shown = (message: ClientMessage) => {
+    if (message.type !== 'shown-state' || showing?.state !== 'asked') {
+      refuse('show the state that was asked for');
+      return;
+    }
+    const { peer, room } = showing;
+    showing = { peer, room, state: 'judged' };
+    inOrder(async () => {
+      const taken = await room.takeOver(message.update);
+      if (taken.ok) join(peer, room);
+      else refuse(taken.error);
+    });
+  };
+
+  const join = (peer: PeerId, room: TaskRoom) => {
     clearTimeout(greeting);
-    if (room.join(message.peer, seat)) member = { peer: message.peer, room };
+    showing = null;
+    if (socket.readyState !== socket.OPEN) return; // gone meanwhile
+    if (room.join(peer, seat)) member = { peer, room };
+  };
+
+  const inOrder = (work: () => Promise<void>) => {
+    work().catch(() => seat.close('the server could not look at the state', true));
   };
 
   const greeting = setTimeout(() => seat.close('no hello came', true), helloWithinMs);
@@ -84,11 +125,13 @@ export function serveConnection(
     traffic.in(data.length);
     if (++recent > limits.messagesPerTenSeconds) return seat.close('too many messages', true);
     if (!isBinary) return refuse('not a binary message');
-    if (member === null && data.length > limits.helloFrameBytes) return refuse('too long a hello');
+    const isHello = member === null && showing === null;
+    if (isHello && data.length > limits.helloFrameBytes) return refuse('too long a hello');
     const decoded = clientCodec.decode(data);
     if (!decoded.ok) return refuse(decoded.error);
     const message = decoded.value;
-    if (member === null) hello(message);
+    if (showing !== null) shown(message);
+    else if (member === null) hello(message);
     else if (message.type === 'hello') refuse('a second hello');
     else member.room.receive(member.peer, message);
   });

@@ -9,6 +9,10 @@ async function main() {
     folder,
     auditsRounds: true,
     onCrs: tellOf(),
+    onStop(reason) {
+      console.error(`murmuration: ${reason}`);
+      process.exit(1);
+    },
   });
   const { name, members, rounds } = coordinator.room.description;
   console.log(`\nMurmuration is at  ${coordinator.url}\n`);

@@ -228,6 +228,45 @@ export class OwnerDesk {
     });
   }
 
+  /** What a core that a tab shows is to us; see DataOwner.recognise. */
+  recognise(core: Signed): Promise<Result<'known' | 'newer' | 'forked'>> {
+    return this.#options.thread.service.recognise(core);
+  }
+
+  /**
+   * Takes over revocations that a tab knows of and this database, restored from a backup, does not.
+   * 'forked' and 'replaced' if that is not possible: nothing more may be signed then.
+   *
+   * @param tell told of what was taken over, when it is stored
+   */
+  takeOver(
+    shown: StateUpdate,
+    tell: (header: HeaderId, revocation: Revocation) => void,
+  ): Promise<Result<'taken' | 'forked' | 'replaced'>> {
+    return this.exclusive(async () => {
+      const { thread, store, id } = this.#options;
+      const taken = await thread.service.takeOver(shown);
+      if (!taken.ok) return taken;
+      if (taken.value === 'forked') return ok('forked');
+      if (taken.value === 0) return ok('taken');
+      const update = await this.state();
+      const first = update.revoked.length - taken.value;
+      const added = update.revoked.slice(first);
+      if (added.includes(headerId(this.#model.header.header))) return ok('replaced');
+      try {
+        await store.addRevocations(id, first + 1, added);
+      } catch (thrown) {
+        for (const header of added.toReversed()) await thread.service.unrevoke(header);
+        throw thrown;
+      }
+      for (const header of added) {
+        if (this.#file?.header === header) this.#file = null;
+        tell(header, { update, replacement: null });
+      }
+      return ok('taken');
+    });
+  }
+
   /** Stores what the thread has revoked; if that fails, it is not revoked. */
   async #settle(
     header: HeaderId,

@@ -1,4 +1,4 @@
-import { identityOf } from '../src/crypto/index.ts';
+import { identityOf, type Signed } from '../src/crypto/index.ts';
 import {
   at,
   equalBytes,
@@ -121,6 +121,16 @@ export class OwnerService {
       if (!verified.ok) return err(`sum chunk ${index}: ${verified.error}`);
     }
     return sum;
+  }
+
+  /** See {@link DataOwner.recognise}. */
+  recognise(core: Signed): Result<'known' | 'newer' | 'forked'> {
+    return this.#opened.recognise(core);
+  }
+
+  /** See {@link DataOwner.takeOver}. */
+  takeOver(shown: StateUpdate): Result<number | 'forked'> {
+    return this.#opened.takeOver(shown);
   }
 
   revoke(header: HeaderId): Result<boolean> {

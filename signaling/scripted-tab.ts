@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { WebSocket } from 'ws';
-import { identityOf, sign, type Identity } from '../src/crypto/index.ts';
+import { identityOf, sign, type Identity, type Signed } from '../src/crypto/index.ts';
 import { concatBytes, hexToBytes, type TaskId } from '../src/lib/index.ts';
 import { clientCodec, protocolVersion, serverCodec } from '../src/protocol/index.ts';
 import type { ClientMessage, ServerMessage } from '../src/protocol/index.ts';
@@ -67,7 +67,13 @@ export class ScriptedTab {
   /** Answers a challenge, truthfully but for what `but` says. */
   hello(
     challenge: Of<'challenge'>,
-    but: { signer?: Identity; version?: number; task?: TaskId; nonce?: Uint8Array } = {},
+    but: {
+      signer?: Identity;
+      version?: number;
+      task?: TaskId;
+      nonce?: Uint8Array;
+      core?: Signed;
+    } = {},
   ) {
     const signed = concatBytes(but.nonce ?? challenge.nonce, hexToBytes(this.identity.id));
     this.send({
@@ -77,6 +83,7 @@ export class ScriptedTab {
       peer: this.identity.id,
       signature: sign('hello', signed, but.signer ?? this.identity),
       client: 'scripted',
+      core: but.core ?? null,
     });
   }
 

@@ -27,6 +27,7 @@ export interface Coordinator {
   readonly traffic: Traffic;
   /** The Data Owner's token where this start drew it: kept nowhere, to be shown once. */
   readonly newToken: string | null;
+  /** Once: called again, it waits for the same. */
   close(): Promise<void>;
 }
 
@@ -69,6 +70,8 @@ export async function startCoordinator(
     /** Told how far the making of the CRS is, 0…1, at a first start. */
     readonly onCrs?: (share: number) => void;
     readonly onModel?: (record: RoundRecord, parameters: Float32Array) => void;
+    /** Told why the server cannot go on: its database is older than what it signed. */
+    readonly onStop?: (reason: string) => void;
   },
 ): Promise<Coordinator> {
   if (!existsSync(resolve(app.folder, 'index.html'))) {
@@ -115,23 +118,26 @@ export async function startCoordinator(
       log: server.log,
       now: () => performance.timeOrigin + performance.now(),
       ...(app.onModel ? { onModel: app.onModel } : {}),
+      ...(app.onStop ? { onStop: app.onStop } : {}),
       auditsRounds: app.auditsRounds ?? false,
     });
     const traffic = new Traffic();
     await addRoutes(server, { room, crs, traffic, tokenHash: folder.tokenHash }, app.folder);
     const url = await listen(server, config);
+    const close = async () => {
+      room.close();
+      await server.close();
+      await store?.close();
+      await thread.close();
+      folder.release();
+    };
+    let closing: Promise<void> | null = null;
     return {
       url,
       room,
       traffic,
       newToken: folder.newToken,
-      async close() {
-        room.close();
-        await server.close();
-        await store?.close();
-        await thread.close();
-        folder.release();
-      },
+      close: () => (closing ??= close()),
     };
   } catch (thrown) {
     await server.close();

@@ -1,6 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Identity } from '../src/crypto/index.ts';
-import { bytesToHex, err, float32ToBytes, messageOf, shortId } from '../src/lib/index.ts';
+import type { Identity, Signed } from '../src/crypto/index.ts';
+import {
+  bytesToHex,
+  equalBytes,
+  err,
+  float32ToBytes,
+  messageOf,
+  ok,
+  shortId,
+} from '../src/lib/index.ts';
 import type { HeaderId, PeerId, Result, TaskId } from '../src/lib/index.ts';
 import { modelDigest, tensorsOf, type Tensor } from '../src/learning/index.ts';
 import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
@@ -39,6 +47,7 @@ export class TaskRoom {
   readonly #log: FastifyBaseLogger;
   readonly #now: () => number;
   readonly #onModel: RoomOptions['onModel'];
+  readonly #onStop: RoomOptions['onStop'];
   readonly #rounds: RoundCoordinator;
   readonly #tensors: readonly Tensor[];
   readonly #seats = new Map<PeerId, Seat>();
@@ -54,12 +63,14 @@ export class TaskRoom {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #epoch: number;
+  /** Of the newest state. */
+  #core: Uint8Array;
 
   private constructor(
     options: RoomOptions,
     desk: OwnerDesk,
     rounds: RoundCoordinator,
-    epoch: number,
+    state: StateUpdate,
   ) {
     this.id = options.id;
     this.description = options.description;
@@ -75,7 +86,9 @@ export class TaskRoom {
       now: options.now,
     });
     this.#auditsRounds = options.auditsRounds === true;
-    this.#epoch = epoch;
+    this.#epoch = state.revoked.length;
+    this.#core = state.core.bytes;
+    this.#onStop = options.onStop;
     this.#tensors = tensorsOf(options.description.data, options.description.model);
     this.#signing = setInterval(() => void this.#signState(), signStateEveryMs);
   }
@@ -95,9 +108,37 @@ export class TaskRoom {
       history: await store.history(id),
       iceServers,
     });
-    const room = new TaskRoom(options, desk, rounds, state.revoked.length);
+    const room = new TaskRoom(options, desk, rounds, state);
     for (const checkpoint of checkpoints.reverse()) room.#seed(checkpoint);
     return room;
+  }
+
+  /**
+   * What the newest core that a tab knows means here: 'newer' asks for the state, which
+   * {@link takeOver} takes.
+   */
+  async recognise(core: Signed): Promise<Result<'known' | 'newer'>> {
+    if (equalBytes(core.bytes, this.#core)) return ok('known');
+    const recognised = await this.desk.recognise(core);
+    if (!recognised.ok) return recognised;
+    return recognised.value === 'forked' ? err(this.#stop('forked')) : ok(recognised.value);
+  }
+
+  /** Takes over what this server revoked before its database was restored from a backup. */
+  async takeOver(shown: StateUpdate): Promise<Result<null>> {
+    const taken = await this.desk.takeOver(shown, (...revoked) => this.#revoked(...revoked));
+    if (!taken.ok) return taken;
+    return taken.value === 'taken' ? ok(null) : err(this.#stop(taken.value));
+  }
+
+  /** Nothing more is signed: two histories under one key could not be told apart. */
+  #stop(why: keyof typeof stops): string {
+    const reason = `${stops[why]}: restore a newer backup of the data folder`;
+    if (this.#closed) return reason;
+    this.#log.error(reason);
+    this.close(reason);
+    this.#onStop?.(reason);
+    return reason;
   }
 
   /**
@@ -105,6 +146,10 @@ export class TaskRoom {
    * is closed.
    */
   join(peer: PeerId, seat: Seat): boolean {
+    if (this.#closed) {
+      seat.close(shuttingDown, true);
+      return false;
+    }
     if (this.desk.excluded.has(peer)) {
       seat.close(excludedReason, false);
       return false;
@@ -138,6 +183,8 @@ export class TaskRoom {
       case 'answer':
         this.#questioner.answered(peer, message.id, message.answer);
         break;
+      case 'shown-state':
+        break; // not asked for
       default:
         this.#handle({ type: 'message', peer, message });
     }
@@ -169,7 +216,7 @@ export class TaskRoom {
 
   /** Revokes a batch and tells every member; what an open sum depends on, once that has ended. */
   revoke(header: HeaderId): Promise<Result<StateUpdate>> {
-    if (this.#closed) return Promise.resolve(err('the server is shutting down'));
+    if (this.#closed) return Promise.resolve(err(shuttingDown));
     return new Promise((resolve) => {
       const waiting = this.#revoking.get(header) ?? [];
       this.#revoking.set(header, [...waiting, resolve]);
@@ -203,12 +250,13 @@ export class TaskRoom {
     return this.#questioner.ask(peer, header, question, (message) => seat.send(message));
   }
 
-  close(): void {
+  close(reason = shuttingDown): void {
+    if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
     clearInterval(this.#signing);
-    for (const seat of this.#seats.values()) seat.close('the server is shutting down', true);
-    const down = Promise.resolve(err('the server is shutting down'));
+    for (const seat of this.#seats.values()) seat.close(reason, true);
+    const down = Promise.resolve(err(reason));
     for (const waiting of this.#revoking.values()) for (const settle of waiting) settle(down);
     this.#revoking.clear();
   }
@@ -344,6 +392,7 @@ export class TaskRoom {
 
   #revoked(header: HeaderId, { update, replacement }: Revocation): void {
     this.#epoch = update.revoked.length;
+    this.#core = update.core.bytes;
     this.#seeds.delete(header);
     if (replacement !== null) this.#seed(this.desk.model);
     this.#log.info(`revoked: ${shortId(header)}, epoch ${update.revoked.length}`);
@@ -369,6 +418,11 @@ export class TaskRoom {
   }
 }
 
+const shuttingDown = 'the server is shutting down';
+const stops = {
+  forked: 'this server has signed revocations that its database does not have, and others since',
+  replaced: 'the current model of this database was replaced since',
+};
 const excludedReason = 'the Data Owner has excluded this member';
 
 interface RoomOptions {
@@ -386,4 +440,6 @@ interface RoomOptions {
   readonly now: () => number;
   /** Told of every model that a round made. */
   readonly onModel?: (record: RoundRecord, parameters: Float32Array) => void;
+  /** Told why the room closed by itself: it must not go on with the database that it has. */
+  readonly onStop?: (reason: string) => void;
 }

@@ -268,6 +268,12 @@ export class Store {
     });
   }
 
+  /** Keeps revocations that the database did not know any more. @param epoch of the first */
+  async addRevocations(task: TaskId, epoch: number, headers: readonly HeaderId[]): Promise<void> {
+    const rows = headers.map((header, k) => ({ task, epoch: epoch + k, header }));
+    await this.#db.insert(revocations).values(rows);
+  }
+
   /** Members that are excluded, in the order in which they were. */
   async excluded(task: TaskId): Promise<PeerId[]> {
     const rows = await this.#db

@@ -40,6 +40,11 @@ export class CoordinatorLink {
     return true;
   }
 
+  /** Ends this connection, and tries another. */
+  again(): void {
+    this.#socket?.close();
+  }
+
   /** Ends it for good. */
   close(): void {
     this.#closed = true;

@@ -4,11 +4,11 @@ import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { Answer, Parties, Question, Readers, Verdict } from '../protocol/index.ts';
 import { Holder, MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
-import type { ChunkStore, VerifiedHeader } from '../vds/index.ts';
+import type { ChunkStore, StateUpdate, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
-import { FreezeBook } from './freeze-book.ts';
 import { FallbackChunkStore } from './fallback-chunk-store.ts';
+import { StatementBook } from './statement-book.ts';
 import { systemRandom } from './system-random.ts';
 
 /** What verification cost and covered so far. */
@@ -35,13 +35,14 @@ export class StorageService {
   /** Batches that this tab made, all of whose chunks are kept: the database need not be asked. */
   readonly #made = new Set<HeaderId>();
   readonly #random: Random = systemRandom();
-  #freezes: FreezeBook | null = null;
+  #book: StatementBook | null = null;
+  #task: TaskId | null = null;
   #crs: LoadedCrs | null = null;
   #totals = { ms: 0, headers: 0, chunks: 0 };
 
   /** @param onTrouble told when chunks are kept in memory only, and why */
   async open(database: string, onTrouble: (problem: string) => void): Promise<void> {
-    this.#freezes = await FreezeBook.open(`${database}-freezes`);
+    this.#book = await StatementBook.open(`${database}-freezes`);
     const troubled = (problem: string) => {
       this.#made.clear();
       onTrouble(problem);
@@ -75,7 +76,10 @@ export class StorageService {
     const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
     this.#server = new StorageServer(verifier, this.#store, this.#random);
     this.#holder = new Holder(this.#server);
-    const frozen = (await this.#freezes?.newest(task)) ?? null;
+    this.#task = task;
+    const kept = await this.newestState(task);
+    if (kept) this.#server.resumeState(kept);
+    const frozen = (await this.#book?.freeze(task)) ?? null;
     this.#messages = new MessageVerifier(this.#server, { task, ownerKey, settings }, frozen);
     return ok({ isVerified: verify === null });
   }
@@ -100,10 +104,21 @@ export class StorageService {
     if (message.type === 'manifest') this.#totals.headers += message.headers.length;
     if (message.type === 'closed') this.#totals.headers += 2;
     const verified = this.#timed(() => messages.verify(message, Math.floor(Date.now() / 1000)));
-    // Kept before a sum may be opened for it.
-    if (verified.ok && verified.value.type === 'frozen')
-      await this.#freezes?.keep(verified.value.freeze);
+    if (!verified.ok) return verified;
+    // Kept before anything follows from it.
+    if (verified.value.type === 'frozen') await this.#book?.keepFreeze(verified.value.freeze);
+    if (message.type === 'welcome') await this.#keepState(message.state);
+    if (message.type === 'state') await this.#keepState(message.update);
     return verified;
+  }
+
+  /** The newest state of a task that this tab took, before it was loaded anew or after. */
+  async newestState(task: TaskId): Promise<StateUpdate | null> {
+    return (await this.#book?.state(task)) ?? null;
+  }
+
+  async #keepState(state: StateUpdate): Promise<void> {
+    if (this.#task !== null) await this.#book?.keepState(this.#task, state);
   }
 
   /** Lets the training worker at the chunks of batches, and at nothing else. @param port its end */

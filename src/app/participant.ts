@@ -44,6 +44,8 @@ export class Participant {
   /** Questions of the coordinator's that are being answered. */
   #answering = 0;
   #counting = false;
+  /** Whether the coordinator was told of the newest state that this tab knows. */
+  #hasShownCore = false;
   /** Changes that wait for the next publishing: each is a drawn page. */
   #waiting: Partial<AppState> = {};
   #counted: Partial<ProofsView> = {};
@@ -155,7 +157,10 @@ export class Participant {
   #receive(message: ServerMessage): void {
     switch (message.type) {
       case 'challenge':
-        this.#hello(message);
+        void this.#hello(message);
+        return;
+      case 'show-state':
+        void this.#showState();
         return;
       case 'refused':
         if (!message.again) this.#stop(`The coordinator refused: ${message.reason}.`);
@@ -222,7 +227,16 @@ export class Participant {
     this.#link?.send({ type: 'answer', id, answer });
   }
 
-  #hello({ nonce, version }: Extract<ServerMessage, { type: 'challenge' }>): void {
+  /** What was revoked, for a coordinator that does not know of it any more. */
+  async #showState(): Promise<void> {
+    const { task } = this.store.getState();
+    const id = task?.id ?? this.#wanted;
+    const update = id && (await this.#storage?.newestState(id));
+    if (update) this.#link?.send({ type: 'shown-state', update });
+    this.#log('warn', 'the coordinator lost revocations: it was shown the newest state');
+  }
+
+  async #hello({ nonce, version }: Extract<ServerMessage, { type: 'challenge' }>): Promise<void> {
     const identity = this.#identity;
     if (!identity) return;
     if (version !== protocolVersion) {
@@ -232,13 +246,17 @@ export class Participant {
       return;
     }
     const signature = sign('hello', concatBytes(nonce, hexToBytes(identity.id)), identity);
+    const task = this.store.getState().task?.id ?? this.#wanted;
+    const state = task && (await this.#storage?.newestState(task));
+    this.#hasShownCore = Boolean(state);
     this.#link?.send({
       type: 'hello',
       version,
-      task: this.store.getState().task?.id ?? this.#wanted,
+      task,
       peer: identity.id,
       signature,
       client: `murmuration/${__VERSION__}`,
+      core: state ? state.core : null,
     });
   }
 
@@ -386,6 +404,11 @@ export class Participant {
   /** The coordinator said something that does not hold: it is not followed, and people are told. */
   #refused(type: string, reason: string): void {
     this.#log('error', `the coordinator's ${type} was refused: ${reason}`);
+    // The first hello names no task: now that it is known, the coordinator is told what this tab knows.
+    if (type === 'welcome' && !this.#hasShownCore) {
+      this.#link?.again();
+      return;
+    }
     this.#proofBook.refused(null, type, reason, 'tab');
     addNotice(
       this.store,

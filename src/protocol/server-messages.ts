@@ -29,7 +29,11 @@ export const clientMessageSchema = v.variant('type', [
     /** Over the coordinator's nonce: the sender holds the key that is its name. */
     signature,
     client: v.pipe(v.string(), v.maxLength(64)),
+    /** Of the newest state of the task that the tab knows: the coordinator may know less. */
+    core: v.nullable(signedSchema),
   }),
+  /** Answers `show-state`: what was revoked, as the Data Owner signed it. */
+  v.strictObject({ type: v.literal('shown-state'), update: stateUpdateSchema }),
   /** Data is loaded: count me in from the next round on. */
   v.strictObject({ type: v.literal('ready'), samples }),
   /** Pause: stay a member that seeds and verifies. */
@@ -110,6 +114,8 @@ export type RoundRecord = v.InferOutput<typeof roundRecordSchema>;
 /** Everything the coordinator may say to a tab. */
 export const serverMessageSchema = v.variant('type', [
   v.strictObject({ type: v.literal('challenge'), version: whole(0, 0xffff), nonce: bytesOf(32) }),
+  /** Your core is newer than mine: show me all of its state. `welcome` follows. */
+  v.strictObject({ type: v.literal('show-state') }),
   v.strictObject({
     type: v.literal('welcome'),
     /** The coordinator's clock, seconds since 1970: what states are fresh by. */

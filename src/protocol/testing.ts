@@ -200,7 +200,9 @@ export const clientMessages: Every<ClientMessage> = {
     peer,
     signature: exactly(64),
     client,
+    core: fc.option(signed),
   }),
+  'shown-state': fc.record({ type: is('shown-state'), update: state }),
   ready: fc.record({ type: is('ready'), samples }),
   rest: fc.record({ type: is('rest') }),
   signal: fc.record({ type: is('signal'), to: peer, session, data }),
@@ -227,6 +229,7 @@ export const clientMessages: Every<ClientMessage> = {
 /** Any message from the coordinator to a tab, by type. */
 export const serverMessages: Every<ServerMessage> = {
   challenge: fc.record({ type: is('challenge'), version: whole(0, 0xffff), nonce: exactly(32) }),
+  'show-state': fc.record({ type: is('show-state') }),
   welcome: fc.record({
     type: is('welcome'),
     now: fc.maxSafeNat(),

@@ -185,7 +185,7 @@ export class RoundNetwork {
       if (!member?.online) return;
       const { value } = decoded;
       if (value.type === 'challenge' || value.type === 'signal' || value.type === 'refused') return;
-      if (value.type === 'ask') return;
+      if (value.type === 'ask' || value.type === 'show-state') return;
       const verified = member.messages.verify(value, this.seconds);
       if (verified.ok && verified.value.type === 'frozen') member.frozen = verified.value.freeze;
       if (verified.ok) this.member(member, { type: 'message', message: verified.value });
@@ -281,7 +281,7 @@ export class RoundNetwork {
     );
     if (sent === null) return;
     if (sent.type === 'hello' || sent.type === 'signal' || sent.type === 'answer') return;
-    if (sent.type === 'sum' || sent.type === 'sum-header') return;
+    if (sent.type === 'sum' || sent.type === 'sum-header' || sent.type === 'shown-state') return;
     this.#later(10, () => this.coordinate({ type: 'message', peer: id, message: sent }));
   }
 

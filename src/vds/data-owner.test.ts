@@ -321,22 +321,29 @@ describe('a Data Owner restored from a backup', () => {
     for (const count of [0, 2, 4]) {
       const older = makeDataOwner({ revoked: ids.slice(0, count) }).state(now);
       expect(dataOwner.takeOver(older)).toEqual({ ok: true, value: 0 });
+      expect(dataOwner.recognise(older.core)).toEqual({ ok: true, value: 'known' });
     }
+    const fewer = makeDataOwner({ revoked: ids.slice(0, 2) });
+    expect(fewer.recognise(shown.core)).toEqual({ ok: true, value: 'newer' });
   });
 
   test('stops where it would sign a second history, and stays as it was', () => {
     for (const known of [[makeHeaderId()], [at(ids, 1)], [...ids.slice(0, 3), makeHeaderId()]]) {
       const dataOwner = makeDataOwner({ revoked: known });
       const before = published(dataOwner);
-      expect(errorOf(dataOwner.takeOver(shown))).toMatch(/^state: this Data Owner signed another state of epoch 4/); // prettier-ignore
+      expect(dataOwner.takeOver(shown)).toEqual({ ok: true, value: 'forked' });
       expect(published(dataOwner)).toEqual(before);
     }
+    const longer = makeDataOwner({ revoked: [...ids.slice(0, 3), makeHeaderId(), makeHeaderId()] });
+    expect(longer.takeOver(shown)).toEqual({ ok: true, value: 'forked' });
+    expect(longer.recognise(shown.core)).toEqual({ ok: true, value: 'forked' });
   });
 
   test('believes nobody but itself', () => {
     const dataOwner = makeDataOwner();
     const foreign = makeDataOwner({ revoked: ids, identity: makeIdentity() }).state(now);
     expect(errorOf(dataOwner.takeOver(foreign))).toMatch(/^state-core: the signature/);
+    expect(errorOf(dataOwner.recognise(foreign.core))).toMatch(/^state-core: the signature/);
     const list = { ...shown, revoked: ids.slice(1) };
     const error = 'state: the list of revoked batches is not the signed one';
     expect(errorOf(dataOwner.takeOver(list))).toBe(error);

@@ -194,18 +194,31 @@ export class DataOwner {
   }
 
   /**
+   * What a core that somebody shows is to this Data Owner: one that it knows, a newer one, which it
+   * must have signed before its database was restored from a backup, or of another history than its
+   * own. An error if it did not sign it.
+   */
+  recognise(core: Signed): Result<'known' | 'newer' | 'forked'> {
+    const { task, identity } = this.#options;
+    const checked = checkCore(core, { task, ownerKey: identity.id });
+    if (!checked.ok) return checked;
+    const { epoch } = checked.value;
+    if (epoch > this.epoch) return ok('newer');
+    return ok(equalBytes(this.#epochAt(epoch).core.bytes, core.bytes) ? 'known' : 'forked');
+  }
+
+  /**
    * Takes over what this Data Owner has signed and does not know any more, shown by somebody who
    * kept it: a newer core with the list that it names. To be asked before anything new is signed.
    *
-   * @returns how many revocations were taken over. An error means that the database was restored
-   * from a backup that the shown state does not go on from: to go on would sign two histories.
+   * @returns how many revocations were taken over; 'forked' if the shown state does not go on from
+   * this Data Owner's: to go on would sign two histories. An error if what is shown does not hold.
    */
-  takeOver(shown: Pick<StateUpdate, 'core' | 'revoked'>): Result<number> {
+  takeOver(shown: Pick<StateUpdate, 'core' | 'revoked'>): Result<number | 'forked'> {
     const { task, identity } = this.#options;
     const checked = checkCore(shown.core, { task, ownerKey: identity.id });
     if (!checked.ok) return checked;
-    const { epoch, list, count, digest } = checked.value;
-    if (epoch < this.epoch) return ok(0);
+    const { epoch, list, count } = checked.value;
     if (
       count !== epoch ||
       count !== shown.revoked.length ||
@@ -214,15 +227,16 @@ export class DataOwner {
       return err('state: the list of revoked batches is not the signed one');
     }
     const before = this.epoch;
+    if (epoch <= before) {
+      return ok(equalBytes(this.#epochAt(epoch).core.bytes, shown.core.bytes) ? 0 : 'forked');
+    }
     const follows = this.#revoked.every((header, k) => shown.revoked[k] === header);
     if (follows) this.#revoked.push(...shown.revoked.slice(before));
     const { core } = this.#epochAt(this.epoch);
-    if (follows && equalBytes(core.bytes, shown.core.bytes)) return ok(this.epoch - before);
+    if (follows && equalBytes(core.bytes, shown.core.bytes)) return ok(epoch - before);
     this.#revoked.length = before;
     this.#epochs.length = Math.min(this.#epochs.length, before + 1);
-    return err(
-      `state: this Data Owner signed another state of epoch ${epoch} (${digest.slice(0, 4).join('.')}) than its database leads to: restore the newest backup`,
-    );
+    return ok('forked');
   }
 
   /**

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { decodeG1, decodeG2, encodeG1, encodeG2, openSigned, pointBytes, sha256, signedSchema, signValue } from '../crypto/index.ts'; // prettier-ignore
+import { decodeCanonical, decodeG1, decodeG2, encodeG1, encodeG2, openSigned, pointBytes, sha256, signedSchema, signValue } from '../crypto/index.ts'; // prettier-ignore
 import type { G1Point, G2Point, Identity, Signed } from '../crypto/index.ts';
 import { bytesOf, concatBytes, equalBytes, err, headerIdField, hexToBytes, ok, taskIdField, whole } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result, TaskId } from '../lib/index.ts';
@@ -94,6 +94,13 @@ export function signFreshness(task: TaskId, core: Signed, now: number, owner: Id
     notAfter: now + stateValidity,
   };
   return signValue('state-freshness', freshness, owner);
+}
+
+/** When a state was signed, as it says itself; null if it does not say. Seconds since 1970. */
+export function issuedAt({ freshness }: Pick<StateUpdate, 'freshness'>): number | null {
+  const decoded = decodeCanonical(freshness.bytes);
+  const parsed = decoded.ok ? v.safeParse(freshnessSchema, decoded.value) : null;
+  return parsed?.success ? parsed.output.issuedAt : null;
 }
 
 /** A core whose signature and points were checked. */

@@ -6,7 +6,7 @@ import { answerAudit, type AuditAnswer, type AuditParties, type AuditRequest } f
 import type { ChunkStore } from './chunk-store.ts';
 import type { VerifiedHeader } from './header.ts';
 import { answerQuery, type QueryAnswer, type QueryRequest } from './query.ts';
-import type { CheckedState, StateUpdate } from './state.ts';
+import { issuedAt, type CheckedState, type StateUpdate } from './state.ts';
 import { encodeWitness, type Verifier, type Witness } from './verifier.ts';
 
 /** An answer, and the proof that the batch it is from is not revoked. */
@@ -140,6 +140,12 @@ export class StorageServer {
       payloads.push(payload);
     }
     return ok({ payloads, witness: witness.value });
+  }
+
+  /** Takes up a state that this server had before it was stopped, as of when it was signed. */
+  resumeState(kept: StateUpdate): Result<null> {
+    const time = issuedAt(kept);
+    return time === null ? err('state: it does not say when it was signed') : this.takeState(kept, time); // prettier-ignore
   }
 
   /** Only what is new is decoded: a point costs 1 ms. */
