@@ -459,6 +459,23 @@ describe('the Data Owner’s API', () => {
       expect(failed[0]?.what).toMatch(where);
     });
 
+    test('is marked when an update that made its model is revoked', async () => {
+      const exported = exportedIn(file);
+      const update = headerId(at(exported.updates, 0).header);
+      await ok('state', 'POST', `batches/${update}/revoke`);
+      const marked = { round: model.round, revokedUpdates: 1 };
+      for (const tab of tabs) expect(await tab.next('marked')).toMatchObject(marked);
+      expect(await ok('round', 'GET', `rounds/${model.round}`)).toMatchObject(marked);
+      const { tab, welcome } = await ScriptedTab.join(coordinator.url);
+      expect(welcome.history.map(({ round, revokedUpdates }) => ({ round, revokedUpdates }))).toEqual([marked]); // prettier-ignore
+      await tab.close();
+      // Its proofs say so as well: a new export names what does not hold any more.
+      const response = await fetch(`${coordinator.url}api/tasks/${coordinator.room.id}/rounds/${model.round}/export`); // prettier-ignore
+      const checks = await checked(exportedIn(new Uint8Array(await response.arrayBuffer())));
+      const failed = checks.find(({ result }) => !result.ok);
+      expect(failed?.result).toMatchObject({ error: expect.stringContaining('is revoked') as string }); // prettier-ignore
+    });
+
     test('what is no such file is refused with words', () => {
       expect(decodeExportedRound(new Uint8Array([1, 2, 3]))).toMatchObject({ ok: false });
       expect(decodeExportedRound(file.subarray(0, 1000))).toMatchObject({ ok: false });

@@ -9,7 +9,7 @@ import {
   type TaskDescription,
 } from '../src/protocol/index.ts';
 import { decodeHeader, headerId, noOpening, payloadBytes, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type SumOrder, type VerifiedHeader, type Witness } from '../src/vds/index.ts'; // prettier-ignore
-import type { ExportedRound } from '../src/rounds/index.ts';
+import type { ExportedRound, Marked } from '../src/rounds/index.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import type { AdmittedBatch, Checkpoint, Replacement, Store } from './store/store.ts';
 import type { DeliveredSum } from './sum-collector.ts';
@@ -22,6 +22,8 @@ export const maxFileBytes = 8_388_608;
 export interface Revocation {
   readonly update: StateUpdate;
   readonly replacement: SignedHeader | null;
+  /** Models that were made with it. */
+  readonly marked: readonly Marked[];
 }
 
 export interface DeskOptions {
@@ -253,15 +255,16 @@ export class OwnerDesk {
       const first = update.revoked.length - taken.value;
       const added = update.revoked.slice(first);
       if (added.includes(headerId(this.#model.header.header))) return ok('replaced');
+      let marked: Marked[];
       try {
-        await store.addRevocations(id, first + 1, added);
+        marked = await store.addRevocations(id, first + 1, added);
       } catch (thrown) {
         for (const header of added.toReversed()) await thread.service.unrevoke(header);
         throw thrown;
       }
       for (const header of added) {
         if (this.#file?.header === header) this.#file = null;
-        tell(header, { update, replacement: null });
+        tell(header, { update, replacement: null, marked });
       }
       return ok('taken');
     });
@@ -275,8 +278,9 @@ export class OwnerDesk {
   ): Promise<StateUpdate> {
     const { thread, store, id } = this.#options;
     const update = await this.state();
+    let marked: Marked[];
     try {
-      await store.revoke(id, header, update.revoked.length, replacement);
+      marked = await store.revoke(id, header, update.revoked.length, replacement);
     } catch (thrown) {
       await thread.service.unrevoke(header);
       throw thrown;
@@ -287,7 +291,7 @@ export class OwnerDesk {
       const { signed, content } = replacement;
       this.#model = { round: this.#model.round, header: signed, parameters: content };
     }
-    tell({ update, replacement: isModel ? replacement.signed : null });
+    tell({ update, replacement: isModel ? replacement.signed : null, marked });
     return update;
   }
 

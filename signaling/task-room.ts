@@ -390,19 +390,21 @@ export class TaskRoom {
     for (const settle of waiting) settle(done);
   }
 
-  #revoked(header: HeaderId, { update, replacement }: Revocation): void {
+  #revoked(header: HeaderId, { update, replacement, marked }: Revocation): void {
     this.#epoch = update.revoked.length;
     this.#core = update.core.bytes;
     this.#seeds.delete(header);
     if (replacement !== null) this.#seed(this.desk.model);
     this.#log.info(`revoked: ${shortId(header)}, epoch ${update.revoked.length}`);
-    this.#handle({ type: 'state', update, replacement });
+    for (const { round } of marked) this.#log.warn(`model ${round} was made with what is revoked`);
+    this.#handle({ type: 'state', update, replacement, marked });
   }
 
   async #signState(): Promise<void> {
     try {
       await this.desk.exclusive(async () => {
-        this.#handle({ type: 'state', update: await this.desk.state(), replacement: null });
+        const update = await this.desk.state();
+        this.#handle({ type: 'state', update, replacement: null, marked: [] });
       });
     } catch (thrown) {
       this.#log.error(`the state could not be signed anew: ${messageOf(thrown)}`);

@@ -64,10 +64,10 @@ export function addReads(server: FastifyInstance, { room, crs, traffic, open }: 
     open('How a round was closed: manifest and headers', { params: ownerApi.roundNumber, response: { 200: ownerApi.round } }, 60), // prettier-ignore
     async ({ params: { round } }): Promise<OwnerApi<'round'>> => {
       const { record, manifest, updates, sum, model } = await exportedOf(room, crs, round);
-      const { attempt, revision, authors, digest } = record;
+      const { attempt, revision, authors, digest, revokedUpdates } = record;
       return {
         ...{ round: record.round, attempt, revision, authors: [...authors] },
-        digest: bytesToHex(digest),
+        ...{ digest: bytesToHex(digest), revokedUpdates },
         manifest: Buffer.from(manifest.bytes).toString('base64'),
         manifestSignature: bytesToHex(manifest.signature),
         updates: updates.map(encodedHeader),

@@ -106,6 +106,8 @@ export const rounds = pgTable(
     manifest: bytes('manifest'),
     /** The header of the sum that the round was closed with. */
     sum: text('sum'),
+    /** How many of the updates that made its model were revoked since. */
+    revokedUpdates: integer('revoked_updates').notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.task, table.round] })],
 );

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { identityOf, type Identity } from '../../src/crypto/index.ts';
+import { identityOf, type Identity, type Signed } from '../../src/crypto/index.ts';
 import { float32ToBytes, seededRandom, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { modelDigest } from '../../src/learning/index.ts';
-import { taskIdOf, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts';
+import { signManifest, taskIdOf, type Manifest, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts'; // prettier-ignore
 import { admitHeader, headerId, signHeader, type Header, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { readConfig } from '../config.ts';
 import { describeTask, digitsTask, findTask, type TaskSettings } from '../default-task.ts';
@@ -26,7 +26,7 @@ function aTask(by: Identity = owner): { id: TaskId; description: TaskDescription
 }
 
 /** A header of the right form: the store leaves its proofs to the Data Owner. */
-function aHeader(task: TaskId, round: number, kind: 'model' | 'sum' | 'file'): SignedHeader {
+function aHeader(task: TaskId, round: number, kind: Header['kind']): SignedHeader {
   const header: Header = {
     type: 'header',
     version: 3,
@@ -37,11 +37,11 @@ function aHeader(task: TaskId, round: number, kind: 'model' | 'sum' | 'file'): S
     kind,
     author: owner.id,
     scalars: crs.scalars,
-    lanes: kind === 'sum' ? 'sum' : 'bytes',
+    lanes: kind === 'sum' || kind === 'update' ? kind : 'bytes',
     byteLength: 20,
     crs: crs.digest,
     columns: [{ digest: float32ToBytes(new Float32Array(8).map(() => random.uint32())), commitment: kind === 'sum' ? null : new Uint8Array(96) }], // prettier-ignore
-    time: null,
+    time: kind === 'update' ? new Uint8Array(192) : null,
     replaces: null,
     sum: kind === 'sum' ? { manifest: crs.digest, chunks: [0] } : null,
     y: [new Uint8Array(32)],
@@ -61,17 +61,44 @@ function aModel({ id }: { id: TaskId }, round: number): Checkpoint {
 function aRecord({ round, parameters }: Checkpoint): RoundRecord {
   const authors: PeerId[] = [owner.id];
   const digest = modelDigest(parameters);
-  return { round, attempt: 1, revision: 1, authors, ms: 1234, digest, metrics: null };
+  return {
+    round,
+    attempt: 1,
+    revision: 1,
+    authors,
+    ms: 1234,
+    digest,
+    metrics: null,
+    revokedUpdates: 0,
+  };
 }
 
 /** Closes a round with a sum that nobody looks at. */
-function close(store: Store, task: TaskId, model: Checkpoint, record = aRecord(model)) {
-  const manifest = { bytes: new Uint8Array([0x80]), signature: new Uint8Array(64) };
+function close(
+  store: Store,
+  task: TaskId,
+  model: Checkpoint,
+  record = aRecord(model),
+  manifest: Signed = { bytes: new Uint8Array([0x80]), signature: new Uint8Array(64) },
+) {
   return store.closeRound(task, model, {
     record,
     manifest,
     sum: aHeader(task, model.round, 'sum'),
   });
+}
+
+/** A manifest of round 3 that names these updates, each by another author. */
+function manifestOf(task: TaskId, updates: readonly SignedHeader[]) {
+  const manifest: Manifest = {
+    ...{ type: 'manifest', task, round: 3, attempt: 1, revision: 1, scales: [1] },
+    ...{ opening: crs.digest, model: idOf(aHeader(task, 2, 'model')), exchangeMs: 1000 },
+    entries: updates.map((signed, k) => ({
+      ...{ author: identityOf(new Uint8Array(32).fill(k + 1)).id, header: idOf(signed) },
+      ...{ samples: 1, weight: 64 },
+    })),
+  };
+  return signManifest(manifest, owner);
 }
 
 describe('a store in memory', () => {
@@ -119,6 +146,29 @@ describe('a store in memory', () => {
     expect(await store.newest(b.id, 1)).toEqual(b.models.slice(-1));
     const ids = (await store.tasks()).map(({ id }) => id);
     expect(ids.slice(0, 2)).toEqual([b.id, a.id]); // the newest first
+  });
+
+  test('marks the rounds whose models were made with what is revoked, whoever writes the record', async () => {
+    const { id, models } = await taskWith(2);
+    const [counted, other, failed] = [1, 1, 1].map(() => aHeader(id, 3, 'update'));
+    if (!counted || !other || !failed) throw new Error('three headers');
+    await store.addHeaders(id, [counted, other, failed]);
+    const model = aModel({ id }, 3);
+    const record = aRecord(model);
+    await close(store, id, model, record, manifestOf(id, [counted, other]));
+    const marks = async () => (await store.history(id)).map(({ revokedUpdates }) => revokedUpdates);
+
+    expect(await store.revoke(id, idOf(failed), 1, null)).toEqual([]); // of an attempt that failed
+    expect(await store.revoke(id, idOf(models[1]?.header ?? failed), 2, null)).toEqual([]);
+    expect(await marks()).toEqual([0, 0, 0]);
+    expect(await store.revoke(id, idOf(counted), 3, null)).toEqual([{ round: 3, revokedUpdates: 1 }]); // prettier-ignore
+    await store.updateRecord(id, { ...record, metrics: { samples: 1, loss: 1, accuracy: 1 } });
+    expect(await marks()).toEqual([0, 0, 1]);
+    const added = [aHeader(id, 3, 'file'), other].map(idOf);
+    expect(await store.addRevocations(id, 4, added)).toEqual([{ round: 3, revokedUpdates: 2 }]);
+    expect(await marks()).toEqual([0, 0, 2]);
+    expect((await store.round(id, 3))?.record.revokedUpdates).toBe(2);
+    expect(await store.revoked(id)).toEqual([idOf(failed), idOf(models[1]?.header ?? failed), idOf(counted), ...added]); // prettier-ignore
   });
 
   test('updates the record of one round alone', async () => {

@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import { and, asc, count, desc, eq } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,9 @@ import {
   type Signed,
 } from '../../src/crypto/index.ts';
 import { bytesToFloat32, float32ToBytes, ownBytes, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
-import { roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
+import { namedUpdates, roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
 import type { RoundRecord, TaskDescription } from '../../src/protocol/index.ts';
+import type { Marked } from '../../src/rounds/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { SetupError } from '../config.ts';
 import {
@@ -159,7 +160,7 @@ export class Store {
     const sum = await this.header(task, row.sum as HeaderId);
     if (sum === null) return null;
     return {
-      record: read(roundRecordSchema, row.record, 'round'),
+      record: recordOf(row),
       manifest: read(signedSchema, row.manifest, 'manifest'),
       sum,
     };
@@ -172,7 +173,7 @@ export class Store {
       .from(rounds)
       .where(eq(rounds.task, task))
       .orderBy(asc(rounds.round));
-    return rows.map((row) => read(roundRecordSchema, row.record, 'round'));
+    return rows.map(recordOf);
   }
 
   /** The newest `count` models, newest first. */
@@ -244,16 +245,17 @@ export class Store {
    * Keeps a revocation and what takes the batch's place, together or not at all.
    *
    * @param epoch the one that the revocation begins
+   * @returns rounds whose models were made with it
    */
   async revoke(
     task: TaskId,
     header: HeaderId,
     epoch: number,
     replacement: Replacement | null,
-  ): Promise<void> {
-    await this.#db.transaction(async (tx) => {
+  ): Promise<Marked[]> {
+    return this.#db.transaction(async (tx) => {
       await tx.insert(revocations).values({ task, epoch, header });
-      if (replacement === null) return;
+      if (replacement === null) return markRounds(tx, task, [header]);
       const { signed, content } = replacement;
       await addHeaders(tx, task, [signed]);
       if (content instanceof Float32Array) {
@@ -265,13 +267,17 @@ export class Store {
       } else {
         await tx.insert(files).values({ task, header: headerId(signed.header), bytes: content });
       }
+      return [];
     });
   }
 
   /** Keeps revocations that the database did not know any more. @param epoch of the first */
-  async addRevocations(task: TaskId, epoch: number, headers: readonly HeaderId[]): Promise<void> {
-    const rows = headers.map((header, k) => ({ task, epoch: epoch + k, header }));
-    await this.#db.insert(revocations).values(rows);
+  addRevocations(task: TaskId, epoch: number, added: readonly HeaderId[]): Promise<Marked[]> {
+    return this.#db.transaction(async (tx) => {
+      const rows = added.map((header, k) => ({ task, epoch: epoch + k, header }));
+      await tx.insert(revocations).values(rows);
+      return markRounds(tx, task, added);
+    });
   }
 
   /** Members that are excluded, in the order in which they were. */
@@ -323,6 +329,36 @@ async function addHeaders(tx: Transaction, task: TaskId, signed: readonly Signed
     return { task, id, kind, round, author, signed: encodeCanonical(each) };
   });
   await tx.insert(headers).values(rows).onConflictDoNothing();
+}
+
+/** Counts, with each round that was closed with some of these updates, that they are revoked. */
+async function markRounds(
+  tx: Transaction,
+  task: TaskId,
+  revoked: readonly HeaderId[],
+): Promise<Marked[]> {
+  const found = await tx
+    .selectDistinct({ round: headers.round })
+    .from(headers)
+    .where(and(eq(headers.task, task), eq(headers.kind, 'update'), inArray(headers.id, [...revoked]))); // prettier-ignore
+  const marked: Marked[] = [];
+  for (const { round } of found) {
+    const one = and(eq(rounds.task, task), eq(rounds.round, round));
+    const [row] = await tx.select().from(rounds).where(one);
+    if (!row?.manifest) continue;
+    const named = namedUpdates(read(signedSchema, row.manifest, 'manifest'));
+    const count = named.filter((header) => revoked.includes(header)).length;
+    if (count === 0) continue; // of an attempt that failed
+    const revokedUpdates = row.revokedUpdates + count;
+    await tx.update(rounds).set({ revokedUpdates }).where(one);
+    marked.push({ round, revokedUpdates });
+  }
+  return marked;
+}
+
+function recordOf(row: typeof rounds.$inferSelect): RoundRecord {
+  const { revokedUpdates } = row;
+  return { ...read(roundRecordSchema, row.record, 'round'), revokedUpdates };
 }
 
 /** A header that the Data Owner has verified. */

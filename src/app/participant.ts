@@ -190,6 +190,9 @@ export class Participant {
         void this.owner.refresh(); // the round's audit is done by then
         this.#measured(message.round, message.metrics);
         break;
+      case 'marked':
+        this.#marked(message.round, message.revokedUpdates);
+        break;
       case 'finished':
         this.store.setState({ finished: true });
         break;
@@ -432,6 +435,17 @@ export class Participant {
     this.#log('info', `round ${record.round} closed: ${record.authors.length} updates`);
     this.store.setState(({ history }) => ({
       history: [...history.filter((each) => each.round !== record.round), record],
+    }));
+  }
+
+  /** A model turns out to have been made with updates that are revoked. */
+  #marked(round: number, revokedUpdates: number): void {
+    this.#log(
+      'warn',
+      `model ${round} was made with ${revokedUpdates === 1 ? 'an update' : `${revokedUpdates} updates`} revoked since`,
+    );
+    this.store.setState(({ history }) => ({
+      history: history.map((each) => (each.round === round ? { ...each, revokedUpdates } : each)),
     }));
   }
 

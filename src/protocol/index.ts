@@ -11,6 +11,7 @@ export { signFreeze, verifyFreeze, type Freeze } from './freeze.ts';
 export {
   isReduction,
   manifestDigest,
+  namedUpdates,
   signManifest,
   verifyManifest,
   type Manifest,

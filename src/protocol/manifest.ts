@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { sha256, type Identity } from '../crypto/index.ts';
-import { err, ok, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
+import { decodeCanonical, sha256, type Identity } from '../crypto/index.ts';
+import { err, ok, type HeaderId, type PeerId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
 import { attempt, digest, headerIdField, milliseconds, peerId, perTensor, revision, round, samples, taskId, whole } from './fields.ts'; // prettier-ignore
 import { limits } from './limits.ts';
 import { openSigned, signValue, type Signed } from '../crypto/index.ts';
@@ -51,6 +51,13 @@ export function signManifest(manifest: Manifest, owner: Identity): Signed {
 export interface VerifiedManifest extends Manifest {
   /** SHA-256 of the signed bytes: what a sum's header names. */
   readonly digest: Uint8Array;
+}
+
+/** The updates that a manifest names, which was verified before it was kept. */
+export function namedUpdates(signed: Signed): HeaderId[] {
+  const decoded = decodeCanonical(signed.bytes);
+  const manifest = decoded.ok ? v.safeParse(manifestSchema, decoded.value) : null;
+  return manifest?.success ? manifest.output.entries.map(({ header }) => header) : [];
 }
 
 /** SHA-256 of a manifest's signed bytes. */

@@ -48,6 +48,7 @@ export const ownerApi = {
     revision: v.number(),
     authors: v.array(hex(32)),
     digest: v.pipe(hex(32), v.description('SHA-256 of the model’s parameters.')),
+    revokedUpdates: v.pipe(v.number(), v.description('Updates in it that were revoked since.')),
     manifest: v.pipe(base64, v.description('Signed by the Data Owner: canonical CBOR.')),
     manifestSignature: hex(64),
     updates: v.pipe(v.array(base64), v.description('Signed headers, in the manifest’s order.')),

@@ -107,6 +107,8 @@ export const roundRecordSchema = v.strictObject({
   digest,
   /** On the members' validation data, weighted by samples; null until somebody has reported. */
   metrics: v.nullable(metricsSchema),
+  /** How many of the updates that made the model were revoked since. */
+  revokedUpdates: v.optional(whole(0, limits.members), 0),
 });
 /** One closed round. */
 export type RoundRecord = v.InferOutput<typeof roundRecordSchema>;
@@ -212,6 +214,8 @@ export const serverMessageSchema = v.variant('type', [
   }),
   v.strictObject({ type: v.literal('failed'), round, attempt, reason }),
   v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),
+  /** Of the updates that made the model of `round`, so many are revoked by now. */
+  v.strictObject({ type: v.literal('marked'), round, revokedUpdates: whole(0, limits.members) }),
   v.strictObject({ type: v.literal('finished') }),
   /** The connection ends: why, and whether to try again without the user. */
   v.strictObject({ type: v.literal('refused'), reason, again: v.boolean() }),

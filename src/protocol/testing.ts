@@ -53,6 +53,7 @@ const record: fc.Arbitrary<RoundRecord> = fc.record({
   attempt,
   revision,
   authors: peers,
+  revokedUpdates: whole(0, 20),
   ms: fc.maxSafeNat(),
   digest: exactly(32),
   metrics: fc.option(metrics),
@@ -283,6 +284,7 @@ export const serverMessages: Every<ServerMessage> = {
   }),
   failed: fc.record({ type: is('failed'), round, attempt, reason }),
   metrics: fc.record({ type: is('metrics'), round, metrics }),
+  marked: fc.record({ type: is('marked'), round, revokedUpdates: whole(0, 20) }),
   finished: fc.record({ type: is('finished') }),
   refused: fc.record({ type: is('refused'), reason, again: fc.boolean() }),
 };

@@ -70,6 +70,14 @@ export interface StateChanged {
   readonly update: StateUpdate;
   /** What takes the place of the current model, if it was that which was revoked. */
   readonly replacement: SignedHeader | null;
+  /** Rounds whose models were made with what was revoked. */
+  readonly marked: readonly Marked[];
+}
+
+/** A model that was made with updates that are revoked by now. */
+export interface Marked {
+  readonly round: number;
+  readonly revokedUpdates: number;
 }
 
 export type CoordinatorEvent =

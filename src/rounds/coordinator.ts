@@ -223,10 +223,14 @@ export class RoundCoordinator {
   }
 
   /** A revoked update is taken out of the open round; with a revoked model the round starts over. */
-  #stateChanged({ update, replacement }: StateChanged, now: number): Next | null {
+  #stateChanged({ update, replacement, marked }: StateChanged, now: number): Next | null {
     const context = this.#context;
     context.ledger.state = update;
     context.broadcast({ type: 'state', update });
+    for (const { round, revokedUpdates } of marked) {
+      const isKnown = context.ledger.mark(round, revokedUpdates);
+      if (isKnown) context.broadcast({ type: 'marked', round, revokedUpdates });
+    }
     if (replacement === null) return this.#phase.revoked(update.revoked, now);
     if (this.#phase.attempt !== null) this.#failed('the model was replaced', now);
     context.ledger.replace(replacement);

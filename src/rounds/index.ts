@@ -1,5 +1,5 @@
 export { RoundCoordinator } from './coordinator.ts';
-export type { CoordinatorEffect, CoordinatorEvent } from './coordinator-state.ts';
+export type { CoordinatorEffect, CoordinatorEvent, Marked } from './coordinator-state.ts';
 export {
   checkExportedRound,
   decodeExportedRound,

@@ -64,6 +64,15 @@ export class Ledger {
     this.#model = model;
   }
 
+  /** So many of a round's updates are revoked by now; false if the round is not known. */
+  mark(round: number, revokedUpdates: number): boolean {
+    const place = this.#history.findIndex((record) => record.round === round);
+    const record = this.#history[place];
+    if (record === undefined) return false;
+    this.#history[place] = { ...record, revokedUpdates };
+    return true;
+  }
+
   /** What a member found of the newest model; the record with all that were found, or null. */
   measured(
     peer: PeerId,

@@ -156,6 +156,7 @@ export class RoundMember {
       case 'members':
       case 'caught':
       case 'metrics':
+      case 'marked':
         break; // for the dashboard
       default:
         unreachable(message);

@@ -439,7 +439,7 @@ export class RoundNetwork {
   /** Signs the state anew and tells everybody. */
   signState(): void {
     const update = this.owner.dataOwner.state(this.seconds);
-    this.coordinate({ type: 'state', update, replacement: null });
+    this.coordinate({ type: 'state', update, replacement: null, marked: [] });
   }
 
   /** Puts another model in the place of the current one, as the admin API does. */
@@ -447,7 +447,7 @@ export class RoundNetwork {
     const { model, round } = this.coordinator.snapshot();
     const replaced = this.owner.replace(headerId(model.header), round - 1, parameters);
     const update = this.owner.dataOwner.state(this.seconds);
-    this.coordinate({ type: 'state', update, replacement: replaced.signed });
+    this.coordinate({ type: 'state', update, replacement: replaced.signed, marked: [] });
     return replaced;
   }
 

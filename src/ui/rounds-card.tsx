@@ -1,9 +1,9 @@
 import { Button } from '@mantine/core';
-import { IconCheck, IconX } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCheck, IconX } from '@tabler/icons-react';
 import { memo, useState } from 'react';
 import { bytesToHex } from '../lib/index.ts';
 import type { RoundRecord } from '../protocol/index.ts';
-import { count, decimal, duration } from './format.ts';
+import { count, counted, decimal, duration } from './format.ts';
 import { Empty, SectionCard } from './section-card.tsx';
 import { useApp } from './use-app.ts';
 import { scoreOf, type Score } from './words.ts';
@@ -21,6 +21,8 @@ export function RoundsCard() {
   const score = scoreOf(useApp((state) => state.task?.description.data));
   const [all, setAll] = useState(false);
   const newest = history.toReversed();
+  /** The first model with a revoked update in it: those after it were trained from it. */
+  const tainted = history.find(({ revokedUpdates }) => revokedUpdates > 0)?.round ?? Infinity;
   const shown = all ? newest : newest.slice(0, firstRows);
   return (
     <SectionCard
@@ -66,6 +68,7 @@ export function RoundsCard() {
                   record={record}
                   computed={digests.get(record.round)}
                   score={score}
+                  isBuiltOnRevoked={record.round > tainted}
                 />
               ))}
             </tbody>
@@ -86,10 +89,12 @@ interface RowProps {
   /** hex SHA-256 of the model that this tab computed */
   readonly computed: string | undefined;
   readonly score: Score;
+  /** An earlier model, which this one goes back to, was made with a revoked update. */
+  readonly isBuiltOnRevoked: boolean;
 }
 
-const Row = memo(function Row({ record, computed, score }: RowProps) {
-  const { round, authors, ms, metrics } = record;
+const Row = memo(function Row({ record, computed, score, isBuiltOnRevoked }: RowProps) {
+  const { round, authors, ms, metrics, revokedUpdates } = record;
   const digest = bytesToHex(record.digest);
   return (
     <tr
@@ -99,8 +104,26 @@ const Row = memo(function Row({ record, computed, score }: RowProps) {
       data-computed={computed}
       data-accuracy={metrics?.accuracy}
       data-loss={metrics?.loss}
+      data-revoked={revokedUpdates}
     >
-      <td>{round}</td>
+      <td className="mm-round">
+        {round}
+        {revokedUpdates > 0 && (
+          <IconAlertTriangle
+            size={14}
+            role="img"
+            aria-label={`made with ${counted(revokedUpdates, 'update')} revoked since`}
+          />
+        )}
+        {revokedUpdates === 0 && isBuiltOnRevoked && (
+          <IconAlertTriangle
+            size={14}
+            role="img"
+            aria-label="trained from a model that was made with a revoked update"
+            data-built-on
+          />
+        )}
+      </td>
       <td className="mm-number">{metrics === null ? '…' : score.format(metrics.accuracy)}</td>
       <td className="mm-number">{metrics === null ? '…' : decimal(metrics.loss)}</td>
       <td className="mm-number mm-wide">{authors.length}</td>

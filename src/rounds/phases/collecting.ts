@@ -54,6 +54,7 @@ export class Collecting implements Phase {
       authors: manifest.entries.map((entry) => entry.author),
       openedAt: attempt.openedAt,
       metrics: null,
+      revokedUpdates: 0,
     };
     for (const author of issued.headers.keys()) this.#tellFrozen(author);
   }

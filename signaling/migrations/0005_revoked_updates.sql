@@ -1,0 +1,1 @@
+ALTER TABLE "rounds" ADD COLUMN "revoked_updates" integer DEFAULT 0 NOT NULL;
