@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as v from 'valibot';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identityOf } from '../src/crypto/index.ts';
 import { modelDigest } from '../src/learning/index.ts';
-import { at, randomBytes, seededRandom } from '../src/lib/index.ts';
-import { taskIdOf } from '../src/protocol/index.ts';
+import { at, float32ToBytes, randomBytes, seededRandom } from '../src/lib/index.ts';
+import { ownerApi, taskIdOf } from '../src/protocol/index.ts';
+import { headerId } from '../src/vds/index.ts';
 import { ScriptedRound, type Prepared } from './scripted-round.ts';
 import { ScriptedTab } from './scripted-tab.ts';
 
@@ -19,18 +21,25 @@ const identities = [0, 1].map(() => identityOf(randomBytes(random, 32)));
 const script = fileURLToPath(new URL('killable.ts', import.meta.url));
 
 let child: ChildProcess;
+let gone: Promise<unknown>;
 let url = '';
+let token = '';
 
-async function start() {
+/** @param dieAt see killable.ts */
+async function start(dieAt?: number) {
   const args = ['--import', 'tsx', script, join(folder, 'app'), join(folder, 'data')];
+  if (dieAt !== undefined) args.push(String(dieAt));
   child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  gone = once(child, 'exit');
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-  [url] = (await once(lines, 'line')) as [string];
+  const [line] = (await once(lines, 'line')) as [string];
+  const [printed = '', newToken = ''] = line.split(' ');
+  url = printed;
+  if (newToken !== '') token = newToken;
 }
 
 /** Without a chance to tidy up. */
 async function kill() {
-  const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
 }
@@ -111,3 +120,117 @@ test.each(Object.entries(moments))(
   },
   120_000,
 );
+
+describe('a coordinator that is killed between any two steps', () => {
+  /** Calls the API; null if the coordinator died over it. */
+  async function call(path: string, body?: Uint8Array) {
+    const { room } = await roomOf();
+    const response = await fetch(`${url}api/tasks/${room}/${path}`, {
+      method: body === undefined && !path.endsWith('/revoke') ? 'GET' : 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/octet-stream' }),
+      },
+      ...(body === undefined ? {} : { body: Buffer.from(body) }),
+    }).catch(() => null);
+    return response === null ? null : ((await response.json()) as unknown);
+  }
+
+  async function roomOf() {
+    const { tasks } = v.parse(ownerApi.tasks, await (await fetch(`${url}api/tasks`)).json());
+    return { room: at(tasks, 0).task };
+  }
+
+  /** What is revoked, and what there is, newest first. */
+  async function books() {
+    const { revoked, epoch } = v.parse(ownerApi.state, await call('state'));
+    const { batches } = v.parse(ownerApi.batches, await call('batches?limit=200'));
+    const { tab, welcome } = await ScriptedTab.join(url);
+    const model = headerId(welcome.model.header);
+    await tab.close();
+    return { revoked, epoch, model, ids: batches.map(({ header }) => header) };
+  }
+
+  async function addFile(): Promise<string> {
+    return v.parse(ownerApi.admitted, await call('files', randomBytes(random, 500))).header;
+  }
+
+  /** Has it killed at every step of a change, one after the other, until the change comes through. */
+  async function atEveryStep(
+    change: (step: number) => Promise<unknown>,
+    check: (before: Books, after: Books) => void,
+  ): Promise<number> {
+    let died: { before: Books; tab: ScriptedTab } | null = null;
+    await kill();
+    for (let step = 0; ; step++) {
+      await start(step);
+      const before = await books();
+      if (died !== null) {
+        check(died.before, before);
+        expect(before.epoch).toBe(before.revoked.length);
+        expect(before.epoch).toBeGreaterThanOrEqual(died.before.epoch);
+        // Nobody was told of more than there is.
+        for (const { update } of died.tab.heard('state')) {
+          expect(update.revoked.length).toBeLessThanOrEqual(before.epoch);
+        }
+      }
+      const { tab } = await ScriptedTab.join(url);
+      if ((await change(step)) !== null) {
+        await tab.close();
+        return step;
+      }
+      await gone;
+      await tab.gone;
+      died = { before, tab };
+    }
+  }
+
+  test('of a revocation comes back with all of it or with nothing', async () => {
+    let header = '';
+    const outcomes = new Set<boolean>();
+    const steps = await atEveryStep(
+      async () => {
+        header = await addFile();
+        return call(`batches/${header}/revoke`);
+      },
+      (before, after) => {
+        expect([before.revoked, [...before.revoked, header]]).toContainEqual(after.revoked);
+        outcomes.add(after.revoked.includes(header));
+      },
+    );
+    expect(steps).toBeGreaterThanOrEqual(3);
+    expect(outcomes).toEqual(new Set([false, true]));
+  }, 120_000);
+
+  test.each(['file', 'model'])(
+    'of a replacement of a %s comes back with both or neither',
+    async (kind) => {
+      const outcomes = new Set<boolean>();
+      let old = '';
+      const steps = await atEveryStep(
+        async (step) => {
+          const { model } = await books();
+          old = kind === 'model' ? model : await addFile();
+          const content =
+            kind === 'model'
+              ? float32ToBytes(new Float32Array(7850).fill(step / 8))
+              : new Uint8Array(9);
+          return call(`batches/${old}/replace`, content);
+        },
+        (before, after) => {
+          const isRevoked = after.revoked.includes(old);
+          const added = after.ids.filter((id) => !before.ids.includes(id) && id !== old);
+          expect(added).toHaveLength(isRevoked ? 1 : 0);
+          expect(after.revoked).toEqual(isRevoked ? [...before.revoked, old] : before.revoked);
+          if (kind === 'model') expect(after.model).toBe(isRevoked ? at(added, 0) : old);
+          outcomes.add(isRevoked);
+        },
+      );
+      expect(steps).toBeGreaterThanOrEqual(4);
+      expect(outcomes).toEqual(new Set([false, true]));
+    },
+    120_000,
+  );
+});
+
+type Books = { revoked: string[]; epoch: number; model: string; ids: string[] };

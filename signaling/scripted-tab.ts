@@ -53,6 +53,11 @@ export class ScriptedTab {
     }
   }
 
+  /** All of a type that came and was not asked for. */
+  heard<T extends ServerMessage['type']>(type: T): Of<T>[] {
+    return this.#inbox.filter((message): message is Of<T> => message.type === type);
+  }
+
   /** The next message of a type to any of these tabs, and whom it came to. */
   static async nextToAny<T extends ServerMessage['type']>(tabs: readonly ScriptedTab[], type: T) {
     for (;;) {
