@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { encodeCanonical, encodeScalar, G1, G2, groupOrder, hashToScalar, invertScalar, arithmetic, pairingProductIsOne, randomScalar, sha256, sign, toScalar, type Identity } from '../crypto/index.ts'; // prettier-ignore
-import { assert, at, bytesToHex, concatBytes, hexToBytes, randomBytes, seededRandom, uint16ToBytes, type PeerId } from '../lib/index.ts'; // prettier-ignore
+import { encodeScalar, G1, G2, groupOrder, arithmetic, pairingProductIsOne, randomScalar, sha256, sign, toScalar, type Identity } from '../crypto/index.ts'; // prettier-ignore
+import { assert, at, bytesToHex, concatBytes, randomBytes, seededRandom, uint16ToBytes, type PeerId } from '../lib/index.ts'; // prettier-ignore
 import { commitWithKeys, proveNonMembership, revocationElement, revocationPolynomial } from './accumulator.ts'; // prettier-ignore
 import { answerAudit, type AuditRequest } from './audit.ts';
 import { cutPayloads, drawBlinders } from './batch.ts';
 import { Crs } from './crs.ts';
 import { admitHeader, unopenedBytes, type Header, type SignedHeader } from './header.ts';
 import { openingPoint } from './opening.ts';
-import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
+import { evaluate, quotient } from './polynomial.ts';
 import { answerQuery, queryRequestSchema, type QueryRequest } from './query.ts';
 import { sumBlinders } from './sum.ts';
-import { author, crs, errorOf, flipBit, forgeState, makeBatch, makeDataOwner, makeHeaderId, makeSum, makeTask, makeVerifier, manifest, now, numberOf, ofOrder3, ofOrder3Compressed, openAnew, orderOf, owner, sealCut, signAnything, signed, stranger, task, valueOf, withColumn, withDigestOf, type TestBatch } from './testing.ts'; // prettier-ignore
+import { auditFactor, auditPoint, author, crs, errorOf, foldedAudit, queryFactor, shiftPair, flipBit, forgeState, makeBatch, makeDataOwner, makeHeaderId, makeSum, makeTask, makeVerifier, manifest, now, numberOf, ofOrder3, ofOrder3Compressed, openAnew, orderOf, owner, sealCut, signAnything, signed, stranger, task, valueOf, withColumn, withDigestOf, type TestBatch } from './testing.ts'; // prettier-ignore
 import { encodeWitness } from './verifier.ts';
 
 // One test for each line of "Regressions that must have a test" in VDS.md, named after it.
@@ -250,25 +250,10 @@ test('proxied audit', () => {
 
 test('audit from one folded column', () => {
   // A holder that keeps Σ ρ^j·P_j of one audit in place of the columns, and answers with it.
-  const columns = payloads.map((each) => payloadPolynomial(each, 'update', 256));
-  const ids = [parties.auditor, parties.holder].map(hexToBytes);
-  const pointOf = ({ nonce, epoch, columns: asked }: AuditRequest) =>
-    hashToScalar('audit-z', hexToBytes(task), nonce, ...ids, encodeCanonical(epoch), hexToBytes(verified.id), encodeCanonical(asked)); // prettier-ignore
-  const rhoOf = (request: AuditRequest) =>
-    hashToScalar('audit-rho', encodeScalar(pointOf(request)));
-  const answerWith = (kept: readonly bigint[], request: AuditRequest) => {
-    const point = pointOf(request);
-    const mask = G1.BASE.multiply(5n).toBytes(true);
-    const chi = hashToScalar('audit-mask', encodeScalar(point), mask);
-    const masked = combinePolynomials([kept, [5n]], [chi, 1n]);
-    const proof = arithmetic
-      .multiScalarMultiply(crs.openingPowers, quotient(masked, point))
-      .toBytes(true);
-    return { mask, value: encodeScalar(evaluate(masked, point)), proof };
-  };
   const fresh = { ...audit, nonce: randomBytes(random, 32) };
   const told = (rho: bigint, request: AuditRequest) =>
-    errorOf(verifier.verifyAudit(verified, request, parties, answerWith(combinePolynomials(columns, [1n, rho]), request))); // prettier-ignore
+    errorOf(verifier.verifyAudit(verified, request, parties, foldedAudit(crs, verified, request, parties, payloads, rho))); // prettier-ignore
+  const rhoOf = (request: AuditRequest) => auditFactor(auditPoint(verified, request, parties));
   // Of the audit that it was folded for the answer holds, of no other: ρ is another one each time.
   expect(told(rhoOf(audit), audit)).toBe('accepted');
   expect(told(rhoOf(audit), fresh)).toBe('audit: the proof does not hold');
@@ -283,16 +268,9 @@ test('state of another task', () => {
 
 test('forged pair x₁+ε, x₂−ε/ρ', () => {
   const asked = { columns: [0, 1], weights: query.weights };
-  const parts = [encodeCanonical(asked.columns), encodeCanonical(asked.weights)];
-  const [x1 = 0n, x2 = 0n] = queried.values.map(numberOf);
   // ρ as it would be if it did not hash the values, and as it was for the true ones.
-  const rhos = [
-    hashToScalar('query-rho', hexToBytes(verified.id), ...parts),
-    hashToScalar('query-rho', hexToBytes(verified.id), ...parts, ...queried.values),
-  ];
-  for (const rho of rhos) {
-    const epsilon = 12_345n;
-    const shifted = [x1 + epsilon, x2 - epsilon * invertScalar(rho)].map((x) => encodeScalar(toScalar(x))); // prettier-ignore
+  for (const values of [[], queried.values]) {
+    const shifted = shiftPair(queried.values, queryFactor(verified, asked, values));
     const forged = { ...queried, values: shifted };
     expect(errorOf(verifier.verifyQuery(verified, asked, forged))).toBe(
       'query: the proof does not hold',

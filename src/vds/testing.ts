@@ -1,6 +1,7 @@
-import { encodeCanonical, encodeScalar, encodeUncompressedG1s, identityOf, sha256, sign, toAffinePoints, type G1Point, type G2Point, type Identity, type Signed } from '../crypto/index.ts'; // prettier-ignore
-import { assert, at, bytesToHex, concatBytes, ownBytes, randomBytes, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
+import { arithmetic, encodeCanonical, encodeScalar, encodeUncompressedG1s, G1, hashToScalar, identityOf, invertScalar, sha256, sign, toAffinePoints, toScalar, type G1Point, type G2Point, type Identity, type Signed } from '../crypto/index.ts'; // prettier-ignore
+import { assert, at, bytesToHex, concatBytes, hexToBytes, ownBytes, randomBytes, seededRandom, uint16ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Random, Result, TaskId } from '../lib/index.ts';
+import type { AuditAnswer, AuditParties, AuditRequest } from './audit.ts';
 import {
   cutPayloads,
   drawBlinders,
@@ -15,7 +16,8 @@ import { DataOwner, type DataOwnerOptions } from './data-owner.ts';
 import { admitHeader, formatOf, headerId, signHeader, unopenedBytes } from './header.ts';
 import type { Header, SignedHeader, VerifiedHeader } from './header.ts';
 import { openingFactors, openingPoint } from './opening.ts';
-import { combinePolynomials, evaluate, payloadPolynomial, quotient } from './polynomial.ts';
+import { combinePolynomials, evaluate, payloadPolynomial, powers, quotient } from './polynomial.ts';
+import type { QueryRequest } from './query.ts';
 import { signCore, signFreshness } from './state.ts';
 import { sumBlinders, sumCommitments, type SumOrder } from './sum.ts';
 import { Verifier } from './verifier.ts';
@@ -201,3 +203,46 @@ export function valueOf<T>(result: Result<T>): T {
   assert(result.ok, `refused: ${errorOf(result)}`);
   return result.value;
 }
+
+/**
+ * An audit answered from Σ ρ^j·P_j alone, by a holder that keeps that in place of the columns: it
+ * holds where ρ is that of this very request.
+ */
+export function foldedAudit(
+  reference: Crs,
+  header: VerifiedHeader,
+  request: AuditRequest,
+  parties: AuditParties,
+  payloads: readonly Uint8Array[],
+  rho: bigint,
+): AuditAnswer {
+  const columns = payloads.map((each) => payloadPolynomial(each, header.lanes, reference.scalars));
+  const kept = combinePolynomials(columns, powers(rho, columns.length));
+  const point = auditPoint(header, request, parties);
+  const mask = G1.BASE.multiply(5n).toBytes(true);
+  const chi = hashToScalar('audit-mask', encodeScalar(point), mask);
+  const masked = combinePolynomials([kept, [5n]], [chi, 1n]);
+  const proof = arithmetic.multiScalarMultiply(reference.openingPowers, quotient(masked, point)).toBytes(true); // prettier-ignore
+  return { mask, value: encodeScalar(evaluate(masked, point)), proof };
+}
+
+/** z and ρ of an audit, as VDS.md writes them. */
+export function auditPoint(header: VerifiedHeader, request: AuditRequest, parties: AuditParties) {
+  const { task: of, auditor, holder } = parties;
+  const { nonce, epoch, columns } = request;
+  return hashToScalar('audit-z', hexToBytes(of), nonce, hexToBytes(auditor), hexToBytes(holder), encodeCanonical(epoch), hexToBytes(header.id), encodeCanonical(columns)); // prettier-ignore
+}
+export const auditFactor = (point: bigint) => hashToScalar('audit-rho', encodeScalar(point));
+
+/** ρ of a query of these columns and values; of none, ρ as it would be if it did not hash them. */
+export const queryFactor = (header: VerifiedHeader, request: QueryRequest, values: readonly Uint8Array[]) => // prettier-ignore
+  hashToScalar('query-rho', hexToBytes(header.id), encodeCanonical(request.columns), encodeCanonical(request.weights), ...values); // prettier-ignore
+
+/** x₁ + ε and x₂ − ε/ρ in place of two values: what the proof is of stays the same. */
+export function shiftPair(values: readonly Uint8Array[], rho: bigint): Uint8Array[] {
+  const [x1 = 0n, x2 = 0n] = values.map(numberOf);
+  const epsilon = 12_345n;
+  return [x1 + epsilon, x2 - epsilon * invertScalar(rho)].map((x) => encodeScalar(toScalar(x)));
+}
+
+export { answerAudit } from './audit.ts';
