@@ -1,6 +1,7 @@
 import { channel } from './channel.ts';
 import { digits } from './digits.ts';
 import { phases } from './phases.ts';
+import { roles } from './roles.ts';
 import { vds } from './vds.ts';
 
 import type { BenchResult } from './result.ts';
@@ -8,6 +9,7 @@ const benches: Partial<Record<string, (args: readonly string[]) => Promise<Bench
   channel,
   digits,
   phases,
+  roles,
   vds,
 };
 

@@ -1,6 +1,149 @@
 import { cp, rm } from 'node:fs/promises';
+import type { BrowserContext, Page } from '@playwright/test';
+import { shortId, type HeaderId, type PeerId } from '../src/lib/index.ts';
 import { headerId } from '../src/vds/index.ts';
-import { expect, test } from './swarm.ts';
+import { closedRound, expect, selfId, test } from './swarm.ts';
+
+/** The batches that a tab shows, and how many of their chunks it holds. */
+const batchesOf = (page: Page) =>
+  page.evaluate(() => {
+    const { murmuration } = window as unknown as {
+      murmuration: { snapshot(): { batches: { header: string; own: string[] }[] } };
+    };
+    const { batches } = murmuration.snapshot();
+    return batches.map(({ header, own }) => ({ header, held: own.filter((each) => each === 'held').length })); // prettier-ignore
+  });
+
+const holds = async (page: Page, header: HeaderId) =>
+  (await batchesOf(page)).some((batch) => batch.header === header && batch.held > 0);
+
+/** Chunks of a batch in all of a tab's databases. */
+const storedChunks = (page: Page, header: HeaderId) =>
+  page.evaluate(async (wanted) => {
+    const done = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error ?? new Error('the database fails'));
+      });
+    let found = 0;
+    for (const { name = '' } of await indexedDB.databases()) {
+      const db = await done(indexedDB.open(name));
+      if (!db.objectStoreNames.contains('chunks')) continue;
+      const rows = (await done(db.transaction('chunks').objectStore('chunks').getAll())) as object[]; // prettier-ignore
+      found += rows.filter((row) => Object.values(row).includes(wanted)).length;
+      db.close();
+    }
+    return found;
+  }, header);
+
+/** A context whose way to the coordinator can be cut, and mended; its way to peers stays. */
+async function cuttable(context: BrowserContext) {
+  let isCut = false;
+  const open: { close(): Promise<void> }[] = [];
+  await context.routeWebSocket('**/ws', async (socket) => {
+    if (isCut) {
+      await socket.close();
+      return;
+    }
+    open.push(socket, socket.connectToServer());
+  });
+  return {
+    async cut() {
+      isCut = true;
+      await Promise.all(open.map((socket) => socket.close()));
+    },
+    mend: () => (isCut = false),
+  };
+}
+
+test('six tabs drop what is revoked and refuse it, also from a tab that was offline meanwhile', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url, room } = await coordinate({ minimum: 6, rounds: 1 });
+  const context = await browser.newContext();
+  const line = await cuttable(context);
+  const away = await openTab(url, context);
+  const others = await Promise.all(Array.from({ length: 5 }, () => openTab(url)));
+  const tabs = [away, ...others];
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  const batches = await room.desk.batches({ limit: 200, offset: 0 });
+  const update = batches.find(({ kind, author }) => kind === 'update' && author === room.connected[0]); // prettier-ignore
+  if (update === undefined) throw new Error('an update was admitted');
+  const { header } = update;
+  for (const tab of tabs) expect(await holds(tab, header)).toBe(true);
+  for (const tab of tabs) expect(await storedChunks(tab, header)).toBe(7);
+
+  await line.cut();
+  await expect(away.getByTestId('connection')).toContainText('reconnecting');
+  await expect(away.getByTestId('revoked')).toContainText('as of');
+  expect((await room.revoke(header)).ok).toBe(true);
+  for (const tab of others) {
+    await expect(tab.getByTestId('revoked')).toHaveText('1 batch');
+    await expect.poll(() => holds(tab, header)).toBe(false);
+    await expect.poll(() => storedChunks(tab, header)).toBe(0);
+    await expect(tab.locator('[data-testid=history-row][data-round="1"]')).toHaveAttribute('data-revoked', '1'); // prettier-ignore
+  }
+
+  // The one that knows nothing of it keeps what it has, and offers it: nobody takes it back.
+  expect(await holds(away, header)).toBe(true);
+  const late = await openTab(url);
+  await expect(late.getByTestId('revoked')).toHaveText('1 batch');
+  for (const tab of [...others, late]) expect(await holds(tab, header)).toBe(false);
+
+  line.mend();
+  await expect(away.getByTestId('revoked')).toHaveText('1 batch');
+  await expect.poll(() => holds(away, header)).toBe(false);
+  await expect.poll(() => storedChunks(away, header)).toBe(0);
+
+  // An audit of it is an audit of nothing.
+  const holder = (await selfId(away)) as PeerId;
+  const { verdict } = await room.auditor.audit(holder, header, [0], room.epoch);
+  expect(verdict).toMatchObject({ ok: false });
+});
+
+test('the model is replaced in mid-task: the round starts over from the new one, in all tabs', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url, room } = await coordinate({ minimum: 2, rounds: 3 });
+  const tabs = [await openTab(url), await openTab(url)];
+  const first = await closedRound(tabs[0] as Page, 1);
+  const model = headerId(room.snapshot().model.header);
+  const content = await room.desk.modelBytes(0);
+  if (content === null) throw new Error('the first model is kept');
+  const replaced = await room.replace(model, content);
+  expect(replaced).toMatchObject({ ok: true });
+  for (const tab of tabs) {
+    await expect(tab.getByText(/the Data Owner replaced the model of round \d/)).toBeVisible();
+    await expect(tab.getByTestId('revoked')).toHaveText('1 batch');
+  }
+  const last = await Promise.all(tabs.map((tab) => closedRound(tab, 3)));
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  expect(new Set(last).size).toBe(1);
+  expect(last[0]).not.toBe(first);
+  for (const tab of tabs) expect(await holds(tab, model)).toBe(false);
+});
+
+test('a neighbour that answers with other columns’ values is found out', async ({
+  coordinate,
+  openTab,
+  liar,
+}) => {
+  const { url } = await coordinate({ minimum: 2, rounds: 1 });
+  const [honest, lying] = [await openTab(url), await openTab(url, await liar('answer'))];
+  for (const tab of [honest, lying]) await expect(tab.getByTestId('finished')).toBeVisible();
+  const form = honest.getByTestId('verify');
+  await form.getByLabel('Question').selectOption('Random projection');
+  await form.getByLabel('Batch').selectOption({ label: 'model 1' });
+  await form.getByLabel('Chunks').fill('0, 1');
+  await form.getByRole('button', { name: 'Ask for proof' }).click();
+  const newest = honest.getByTestId('verdicts').locator('li').first();
+  await expect(newest).toHaveAttribute('data-state', 'refused');
+  await expect(newest).toContainText('Query: the proof does not hold.');
+  await expect(newest).toContainText(shortId((await selfId(lying)) as PeerId));
+});
 
 test('a coordinator that was restored from a backup learns from a tab what was revoked since', async ({
   coordinate,

@@ -25,13 +25,15 @@ export interface TestCoordinator extends Coordinator {
 /** 25,450 parameters: seven chunks an update, and a CRS that a tab verifies in a second. */
 const smallModel = { kind: 'mlp' as const, hidden: [32] };
 
-/** What a lying tab does; see lying-training.worker.ts. */
-export type Lie = 'gamma' | 'header' | 'sum';
+/** What a lying tab does; see lying-training.worker.ts, and lying-storage.worker.ts of answers. */
+export type Lie = 'gamma' | 'header' | 'sum' | 'answer';
+
+const workerOf = (lie: Lie) => (lie === 'answer' ? 'storage' : 'training');
 
 interface WorkerFixtures {
   /** A database without a task, copied for each coordinator: making one with a CRS takes ten seconds. */
   readonly emptyDatabase: string;
-  /** The script of a training worker that tells a lie, bundled. */
+  /** The script of a worker that tells a lie, bundled. */
   readonly lyingWorker: (lie: Lie) => Promise<string>;
 }
 
@@ -40,7 +42,7 @@ interface Fixtures {
   readonly coordinate: (settings?: SwarmSettings) => Promise<TestCoordinator>;
   /** Opens a tab in a context of its own, or in the one that is given. */
   readonly openTab: (url: string, context?: BrowserContext) => Promise<Page>;
-  /** A context whose tabs train with a worker that lies. */
+  /** A context whose tabs have a worker that lies. */
   readonly liar: (lie: Lie) => Promise<BrowserContext>;
 }
 
@@ -79,7 +81,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     await use(async (lie) => {
       const body = await lyingWorker(lie);
       const context = await browser.newContext();
-      await context.route('**/assets/training.worker-*.js', async (route) => {
+      await context.route(`**/assets/${workerOf(lie)}.worker-*.js`, async (route) => {
         await route.fulfill({ response: await route.fetch(), body });
       });
       return context;
@@ -149,7 +151,7 @@ async function bundleLie(lie: Lie): Promise<string> {
     define: { __LIE__: JSON.stringify(lie) },
     build: {
       write: false,
-      lib: { entry: 'e2e/lying-training.worker.ts', formats: ['es'] },
+      lib: { entry: `e2e/lying-${workerOf(lie)}.worker.ts`, formats: ['es'] },
       rolldownOptions: { output: { codeSplitting: false } },
     },
   });

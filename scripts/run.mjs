@@ -13,9 +13,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const windows = process.platform === 'win32';
 
 /**
- * What each command runs after its set-up.
+ * What each command runs after its set-up: steps one after the other, and beside them what takes
+ * long by itself.
  *
- * @type {Record<string, { build: boolean, steps: string[][] }>}
+ * @type {Record<string, { build: boolean, steps: string[][], beside?: string[] }>}
  */
 const commands = {
   start: { build: true, steps: [['tsx', 'signaling/main.ts']] },
@@ -29,9 +30,9 @@ const commands = {
   dev: { build: false, steps: [['vite']] },
   check: {
     build: false,
+    beside: ['eslint', '.', '--max-warnings', '0'],
     steps: [
       ['tsc', '--build'],
-      ['eslint', '.', '--max-warnings', '0'],
       [
         'depcruise',
         '--config',
@@ -154,8 +155,11 @@ if (command === undefined) fail(`no command ${name}: ${Object.keys(commands).joi
 checkNode();
 install();
 if (command.build) build();
+const beside = command.beside ? run(command.beside) : Promise.resolve(0);
+let failed = 0;
 for (const [index, step] of command.steps.entries()) {
   const last = index === command.steps.length - 1;
-  const code = await run(last ? [...step, ...args] : step);
-  if (code !== 0) process.exit(code);
+  failed = await run(last ? [...step, ...args] : step);
+  if (failed !== 0) break;
 }
+process.exit(failed || (await beside));

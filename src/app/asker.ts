@@ -172,7 +172,7 @@ export class Asker {
   }
 
   #open(about: Pick<AskedView, 'kind' | 'about' | 'header' | 'holder'>): AskedView {
-    const nothing = { verdict: null, result: null, progress: null, ms: null };
+    const nothing = { verdict: null, result: null, progress: null, asOf: null, ms: null };
     const view = { ...about, id: this.#next++, at: Date.now(), ...nothing };
     this.#store.setState(({ asked }) => ({ asked: [view, ...asked].slice(0, keptQuestions) }));
     return view;
@@ -189,7 +189,8 @@ export class Asker {
     start: number,
     came: { readonly verdict: Verdict; readonly result?: AskedView['result'] },
   ): void {
-    this.#change(id, { ...came, progress: null, ms: performance.now() - start });
+    const { asOf } = this.#store.getState().proofs;
+    this.#change(id, { ...came, progress: null, asOf, ms: performance.now() - start });
     const what = `${kind} of ${shortId(header)} at ${shortId(holder)}`;
     if (came.verdict.ok) addLog(this.#store, 'info', `${what}: proved`);
     else addLog(this.#store, 'warn', `${what}: ${came.verdict.error}`);

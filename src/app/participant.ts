@@ -376,8 +376,7 @@ export class Participant {
   }
 
   #verified(message: VerifiedMessage): void {
-    if (message.type === 'welcome') this.#revocations(message.state.revoked);
-    if (message.type === 'state') this.#revocations(message.revoked);
+    if (message.type === 'welcome' || message.type === 'state') this.#revocations(message);
     if (message.type === 'manifest') {
       this.asker.learnScales(message.manifest.round, message.manifest.scales);
     }
@@ -395,13 +394,13 @@ export class Participant {
     this.#proofBook.closed(message.record.round, message.sum);
   }
 
-  #revocations(revoked: readonly HeaderId[]): void {
+  #revocations({ revoked, asOf }: { revoked: readonly HeaderId[]; asOf: number }): void {
     const before = this.store.getState().proofs.revoked;
     for (const header of revoked) {
       if (before.includes(header)) continue;
       this.#log('warn', `batch ${shortId(header)} is revoked by the Data Owner`);
     }
-    this.#proofs({ revoked, epoch: revoked.length });
+    this.#proofs({ revoked, epoch: revoked.length, asOf: asOf * 1000 });
   }
 
   /** The coordinator said something that does not hold: it is not followed, and people are told. */

@@ -114,6 +114,8 @@ export interface ProofsView {
   readonly crs: CrsState;
   /** Of the Data Owner's newest state; null before the first. */
   readonly epoch: number | null;
+  /** When that was the newest: ms since 1970, the coordinator's clock; null before the first. */
+  readonly asOf: number | null;
   readonly revoked: readonly HeaderId[];
   readonly headers: number;
   readonly chunks: number;
@@ -149,6 +151,8 @@ export interface AskedView {
   readonly progress: { readonly done: number; readonly total: number } | null;
   /** Of a parameter or a mean that was proved. */
   readonly result: NamedValue | null;
+  /** Of the state by which it is not revoked. ms since 1970 */
+  readonly asOf: number | null;
   /** null while the answer is awaited. */
   readonly verdict: Verdict | null;
   readonly ms: number | null;
@@ -250,6 +254,7 @@ export const initialState: AppState = {
   proofs: {
     crs: { state: 'waiting' },
     epoch: null,
+    asOf: null,
     revoked: [],
     headers: 0,
     chunks: 0,

@@ -34,7 +34,7 @@ export function isUnsigned(message: RoundServerMessage): message is UnsignedMess
 
 /** A server message about rounds, its signed parts decoded and verified. */
 export type VerifiedMessage =
-  | Replace<Of<'welcome'>, { model: VerifiedHeader; revoked: readonly HeaderId[] }>
+  | Replace<Of<'welcome'>, { model: VerifiedHeader; revoked: readonly HeaderId[]; asOf: number }>
   | Replace<Of<'open'>, { open: VerifiedOpen; model: VerifiedHeader }>
   | Replace<Of<'manifest'>, { manifest: VerifiedManifest; headers: readonly VerifiedHeader[] }>
   | Replace<
@@ -45,7 +45,13 @@ export type VerifiedMessage =
         sum: VerifiedHeader | null;
       }
     >
-  | { readonly type: 'state'; readonly epoch: number; readonly revoked: readonly HeaderId[] }
+  | {
+      readonly type: 'state';
+      readonly epoch: number;
+      readonly revoked: readonly HeaderId[];
+      /** When it was the newest. Seconds since 1970, the Data Owner's clock. */
+      readonly asOf: number;
+    }
   | Replace<Of<'replaced'>, { model: VerifiedHeader }>
   | { readonly type: 'frozen'; readonly freeze: Freeze }
   | UnsignedMessage;
@@ -99,7 +105,7 @@ export class MessageVerifier {
         if (!taken.ok) return taken;
         const model = this.#model(message.model);
         const { revoked } = message.state;
-        return model.ok ? ok({ ...message, model: model.value, revoked }) : model;
+        return model.ok ? ok({ ...message, model: model.value, revoked, asOf: this.#asOf }) : model;
       }
       case 'open': {
         const open = verifyOpen(message.open, this.#expected);
@@ -118,7 +124,8 @@ export class MessageVerifier {
         const taken = this.#server.takeState(message.update, now);
         if (!taken.ok) return taken;
         const { revoked } = message.update;
-        return ok({ type: 'state', epoch: this.#server.verifier.state?.epoch ?? 0, revoked });
+        const epoch = this.#server.verifier.state?.epoch ?? 0;
+        return ok({ type: 'state', epoch, revoked, asOf: this.#asOf });
       }
       case 'manifest': {
         const manifest = this.#wholeManifest(message);
@@ -132,6 +139,10 @@ export class MessageVerifier {
       default:
         return ok(message);
     }
+  }
+
+  get #asOf(): number {
+    return this.#server.verifier.state?.issuedAt ?? 0;
   }
 
   #model(signed: SignedHeader): Result<VerifiedHeader> {

@@ -1,7 +1,7 @@
 import { Progress } from '@mantine/core';
 import type { AppState, CrsState } from '../app/index.ts';
 import { useShallow } from 'zustand/react/shallow';
-import { count, counted, duration, wholePercent } from './format.ts';
+import { clock, count, counted, duration, wholePercent } from './format.ts';
 import { shortId } from '../lib/index.ts';
 import { ProofLines, Refusals } from './proof-lines.tsx';
 import { SectionCard } from './section-card.tsx';
@@ -11,7 +11,8 @@ import { useApp } from './use-app.ts';
 export function ProofsCard() {
   const proofs = useApp(useShallow(({ proofs }) => proofs));
   const scalars = useApp((state) => state.task?.description.exchange.scalars ?? 0);
-  const { crs, epoch, revoked, headers, chunks, sums, refusals, verifyMs, commitMs } = proofs;
+  const isAway = useApp((state) => state.connection.state !== 'online');
+  const { crs, epoch, asOf, revoked, headers, chunks, sums, refusals, verifyMs, commitMs } = proofs;
   const share = useApp(cryptoShare);
   return (
     <SectionCard
@@ -35,7 +36,10 @@ export function ProofsCard() {
         </div>
         <div>
           <dt>Revoked by the Data Owner</dt>
-          <dd data-testid="revoked">{counted(revoked.length, 'batch', 'batches')}</dd>
+          <dd data-testid="revoked">
+            {counted(revoked.length, 'batch', 'batches')}
+            {isAway && asOf !== null && `, as of ${clock(asOf)}`}
+          </dd>
         </div>
         <div>
           <dt>Sums against their manifest</dt>

@@ -42,8 +42,9 @@ function inWords({ value, isCode, scale }: NamedValue): string {
 }
 
 function Verdict({ asked }: { readonly asked: AskedView }) {
-  const { id, at, kind, about, header, holder, verdict, progress, result, ms } = asked;
+  const { id, at, kind, about, header, holder, verdict, progress, result, asOf, ms } = asked;
   const { asker } = useControls();
+  const since = asOf === null ? '' : ` as of ${clock(asOf)}`;
   const state = verdict === null ? 'open' : verdict.ok ? 'proved' : 'refused';
   return (
     <li data-state={state}>
@@ -68,17 +69,17 @@ function Verdict({ asked }: { readonly asked: AskedView }) {
       )}
       {result !== null && (
         <p data-testid="named-value" data-value={result.value}>
-          {inWords(result)} Each piece is proved, and the batch is not revoked.
+          {inWords(result)} Each piece is proved, and the batch is not revoked{since}.
         </p>
       )}
       {verdict !== null && !verdict.ok && <p>{sentence(verdict.error)}</p>}
       {verdict?.ok === true && kind === 'audit' && (
-        <p>Not revoked, and e(ΣρʲCⱼ − [Q(z)]₁ + z·π, [1]₂) = e(π, [α]₂) holds.</p>
+        <p>Not revoked{since}, and e(ΣρʲCⱼ − [Q(z)]₁ + z·π, [1]₂) = e(π, [α]₂) holds.</p>
       )}
       {verdict?.ok === true && kind === 'query' && (
         <>
           <p>
-            Not revoked, and the equation holds for x =
+            Not revoked{since}, and the equation holds for x =
             {verdict.value.values.map((value, i) => (
               <code key={i}>{BigInt(`0x${value}`).toString()}</code>
             ))}
