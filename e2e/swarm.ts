@@ -1,5 +1,6 @@
 import { test as base, type BrowserContext, type Page } from '@playwright/test';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
@@ -30,7 +31,20 @@ export type Lie = 'gamma' | 'header' | 'sum' | 'answer';
 
 const workerOf = (lie: Lie) => (lie === 'answer' ? 'storage' : 'training');
 
+/** What a browser that has been here before keeps. */
+type StorageState = Awaited<ReturnType<BrowserContext['storageState']>>;
+
+interface KeptDatabases extends StorageState {
+  origins: (StorageState['origins'][number] & { indexedDB: { name: string }[] })[];
+}
+
 interface WorkerFixtures {
+  /**
+   * One for all tests of a worker: what a browser keeps, it keeps for an origin.
+   */
+  readonly port: number;
+  /** A browser that has verified the CRS of {@link emptyDatabase}: two seconds less a context. */
+  readonly knownCrs: StorageState;
   /** A database without a task, copied for each coordinator: making one with a CRS takes ten seconds. */
   readonly emptyDatabase: string;
   /** The script of a worker that tells a lie, bundled. */
@@ -65,6 +79,42 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     { scope: 'worker' },
   ],
 
+  port: [
+    async ({}, use) => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+      const address = server.address();
+      await new Promise((resolve) => server.close(resolve));
+      await use(typeof address === 'object' && address !== null ? address.port : 0);
+    },
+    { scope: 'worker' },
+  ],
+
+  knownCrs: [
+    async ({ browser, emptyDatabase, port }, use) => {
+      const dataFolder = await mkdtemp(join(tmpdir(), 'murmuration-test-'));
+      await cp(emptyDatabase, join(dataFolder, 'db'), { recursive: true });
+      const config = { ...readConfig({ MURMURATION_LOG_LEVEL: 'error' }), port, dataFolder };
+      const task = { ...digitsTask(config), model: smallModel };
+      const coordinator = await startCoordinator(config, { folder: 'dist', task });
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      await page.goto(coordinator.url);
+      await page.getByText('CRS loaded and verified').waitFor();
+      // The type does not say what the option adds.
+      const { origins } = (await context.storageState({ indexedDB: true })) as KeptDatabases;
+      const crsOnly = origins.map(({ origin, indexedDB }) => ({
+        ...{ origin, localStorage: [] }, // an identity is a context's own
+        indexedDB: indexedDB.filter(({ name }) => name === 'murmuration-crs'),
+      }));
+      await context.close();
+      await coordinator.close();
+      await rm(dataFolder, { recursive: true, force: true });
+      await use({ cookies: [], origins: crsOnly });
+    },
+    { scope: 'worker' },
+  ],
+
   lyingWorker: [
     async ({}, use) => {
       const scripts = new Map<Lie, Promise<string>>();
@@ -88,7 +138,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     });
   },
 
-  coordinate: async ({ emptyDatabase }, use) => {
+  coordinate: async ({ emptyDatabase, port }, use) => {
     const running = new Set<Coordinator>();
     const folders: string[] = [];
     await use(async ({ minimum = 2, ...settings } = {}) => {
@@ -112,7 +162,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
         running.add(coordinator);
         return coordinator;
       };
-      const coordinator = await start(0);
+      const coordinator = await start(running.size === 0 ? port : 0);
       return {
         ...coordinator,
         dataFolder,
@@ -127,11 +177,11 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     for (const folder of folders) await rm(folder, { recursive: true, force: true });
   },
 
-  openTab: async ({ browser }, use) => {
+  openTab: async ({ browser, knownCrs }, use) => {
     const contexts = new Set<BrowserContext>();
     const errors: string[] = [];
     await use(async (url, given) => {
-      const context = given ?? (await browser.newContext());
+      const context = given ?? (await browser.newContext({ storageState: knownCrs }));
       contexts.add(context);
       const page = await context.newPage();
       page.on('pageerror', (error) => errors.push(error.message));
