@@ -33,6 +33,21 @@ const config = {
 const settings: TaskSettings = { ...digitsTask(config), model: { kind: 'mlp', hidden: [] } };
 const unknown = '00'.repeat(32);
 
+/** All that takes the token. */
+const owned = [
+  ['GET', 'batches'],
+  ['GET', 'members'],
+  ['GET', 'audits'],
+  ['POST', `members/${unknown}/exclude`],
+  ['POST', `members/${unknown}/readmit`],
+  ['POST', 'files'],
+  ['POST', 'admissions'],
+  ['POST', `batches/${unknown}/revoke`],
+  ['POST', `batches/${unknown}/replace`],
+  ['POST', `batches/${unknown}/audits`],
+  ['POST', `batches/${unknown}/queries`],
+] as const;
+
 describe('the Data Owner’s API', () => {
   let coordinator: Coordinator;
   let scripted: ScriptedRound;
@@ -133,19 +148,7 @@ describe('the Data Owner’s API', () => {
     if (checked.ok) expect(bytesToHex(checked.value.accumulatorKey)).toBe(key.accumulatorKey);
   });
 
-  test.each([
-    ['GET', 'batches'],
-    ['GET', 'members'],
-    ['GET', 'audits'],
-    ['POST', `members/${unknown}/exclude`],
-    ['POST', `members/${unknown}/readmit`],
-    ['POST', 'files'],
-    ['POST', 'admissions'],
-    ['POST', `batches/${unknown}/revoke`],
-    ['POST', `batches/${unknown}/replace`],
-    ['POST', `batches/${unknown}/audits`],
-    ['POST', `batches/${unknown}/queries`],
-  ] as const)('%s %s takes the token', async (method, path) => {
+  test.each(owned)('%s %s takes the token', async (method, path) => {
     for (const wrong of ['', token.slice(1), `${token}0`, 'undefined']) {
       const [status, error] = await refused(method, path, undefined, wrong);
       expect([status, error]).toEqual([401, expect.stringContaining('Data Owner’s token')]);
@@ -204,10 +207,13 @@ describe('the Data Owner’s API', () => {
         'post /members/{member}/readmit',
       ].sort(),
     );
-    const owned = Object.values(description.paths)
+    const secured = Object.values(description.paths)
       .flatMap((methods) => Object.values(methods))
       .filter(({ security }) => security);
-    expect(owned.length).toBe(11);
+    expect(secured.length).toBe(owned.length);
+    const page = await fetch(`${coordinator.url}api/`);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('the Data Owner’s API')]); // prettier-ignore
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
   });
 
   test('commits to a file that everybody can verify and fetch; then revokes it', async () => {
@@ -570,6 +576,20 @@ describe('the Data Owner’s API', () => {
     }
     return server;
   }
+
+  test('has a new token once the old one is thrown away, which then opens nothing', async () => {
+    const expired = token;
+    await coordinator.close();
+    rmSync(join(config.dataFolder, 'owner.token.sha256'));
+    await start();
+    expect(token).toMatch(/^[0-9a-f]{64}$/);
+    expect(token).not.toBe(expired);
+    for (const [method, path] of owned) {
+      const [status, error] = await refused(method, path, undefined, expired);
+      expect([status, error]).toEqual([401, expect.stringContaining('Data Owner’s token')]);
+    }
+    await ok('members', 'GET', 'members');
+  });
 });
 
 /** m_1 + 5·m_256 of a payload, by hand: scalars of 30 bytes, little-endian, after γ. */

@@ -1,4 +1,5 @@
 import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import { timingSafeEqual } from 'node:crypto';
@@ -13,7 +14,7 @@ import { addOwnersRoutes } from './writes.ts';
 
 /**
  * The HTTP API of a task's Data Owner: what everybody may read, and what takes its token. It is
- * described, from the schemas that check it, at /api/openapi.json.
+ * described, from the schemas that check it, at /api/openapi.json, and for people at /api/.
  */
 export async function addOwnerApi(
   server: FastifyInstance,
@@ -41,6 +42,14 @@ export async function addOwnerApi(
       components: { securitySchemes: { owner: { type: 'http', scheme: 'bearer' } } },
     },
     transform: ({ schema, url }) => ({ schema: describe(schema), url }),
+  });
+
+  // The page keeps to the policy of all of this server's pages: nothing of another origin.
+  await server.register(swaggerUi, {
+    routePrefix: '/api',
+    staticCSP: false,
+    theme: { title: 'Murmuration: the Data Owner’s API' },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', validatorUrl: null },
   });
 
   const isOwner = ownerCheck(options.tokenHash);
