@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeCanonical, identityOf, type Identity } from '../src/crypto/index.ts';
 import type { TaskId } from '../src/lib/index.ts';
-import { clientCodec, limits, taskIdOf, verifyMembership } from '../src/protocol/index.ts';
+import {
+  clientCodec,
+  limits,
+  protocolVersion,
+  taskIdOf,
+  verifyMembership,
+} from '../src/protocol/index.ts';
 import { readConfig, SetupError, type Config } from './config.ts';
 import { digitsTask, type TaskSettings } from './default-task.ts';
 import { ScriptedRound } from './scripted-round.ts';
@@ -160,7 +166,7 @@ describe('a coordinator', () => {
       [
         'another version',
         ({ tab, challenge }) => tab.hello(challenge, { version: 1 }),
-        /^this server speaks version 2, your page 1: reload it$/,
+        new RegExp(`^this server speaks version ${protocolVersion}, your page 1: reload it$`),
       ],
       [
         'an unknown task',
