@@ -36,6 +36,7 @@ describe('the configuration', () => {
       dataFolder: 'data',
       logLevel: 'warn',
       iceServers: [],
+      names: [],
       rounds: 30,
       minimumMembers: 2,
       localEpochs: 2,
@@ -55,6 +56,7 @@ describe('the configuration', () => {
       MURMURATION_LOCAL_EPOCHS: '1',
       MURMURATION_SAMPLES_PER_MEMBER: '200',
       MURMURATION_ALPHA: '0.5',
+      MURMURATION_NAMES: 'swarm.example.org, Laptop-7.local',
     });
     expect(config).toEqual({
       port: 0,
@@ -62,6 +64,7 @@ describe('the configuration', () => {
       dataFolder: 'elsewhere',
       logLevel: 'debug',
       iceServers: [],
+      names: ['swarm.example.org', 'Laptop-7.local'],
       rounds: 7,
       minimumMembers: 3,
       localEpochs: 1,

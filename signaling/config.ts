@@ -19,12 +19,19 @@ const iceServerSchema = v.strictObject({
   credential: v.exactOptional(text),
 });
 
+const hostName = v.pipe(
+  text,
+  v.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i, 'must be host names, such as swarm.example.org'),
+);
+
 /** Everything that can be set, with its default: the one place where a setting is registered. */
 export const configSchema = v.strictObject({
   /** TCP port; 0 takes any free one. */
   port: v.optional(whole(0, 65535), 4242),
   /** Address to listen on; 0.0.0.0 for every machine of the network. */
   host: v.optional(text, 'localhost'),
+  /** Names besides localhost and the machine's own under which tabs reach the server. */
+  names: v.optional(v.pipe(v.array(hostName), v.maxLength(16)), []),
   /** Where the database and the Data Owner's key live; made if it is not there. */
   dataFolder: v.optional(text, 'data'),
   logLevel: v.optional(v.picklist(['silent', 'error', 'warn', 'info', 'debug'], 'must be one of silent, error, warn, info, debug'), 'warn'), // prettier-ignore
@@ -49,6 +56,7 @@ type Key = keyof typeof configSchema.entries;
 const variables: Partial<Record<string, Key>> = {
   PORT: 'port',
   HOST: 'host',
+  MURMURATION_NAMES: 'names',
   MURMURATION_DATA_FOLDER: 'dataFolder',
   MURMURATION_LOG_LEVEL: 'logLevel',
   MURMURATION_ROUNDS: 'rounds',
@@ -79,7 +87,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       const known = [fileVariable, ...Object.keys(variables)].join(', ');
       throw new SetupError(`${name} is not a setting. Known: ${known}`);
     }
-    settings[key] = numeric.has(key) ? toNumber(name, value) : value;
+    settings[key] = valueOf(key, name, value);
     sources.set(key, name);
   }
   const parsed = v.safeParse(configSchema, settings);
@@ -102,6 +110,11 @@ const numeric: ReadonlySet<Key> = new Set<Key>([
   'samplesPerMember',
   'alpha',
 ]);
+
+function valueOf(key: Key, name: string, value: string): unknown {
+  if (numeric.has(key)) return toNumber(name, value);
+  return key === 'names' ? value.split(',').map((each) => each.trim()) : value;
+}
 
 function toNumber(name: string, value: string): number {
   const number = Number(value);

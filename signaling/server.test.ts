@@ -1,9 +1,11 @@
 import { mkdirSync, mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { encodeCanonical, identityOf, type Identity } from '../src/crypto/index.ts';
 import type { TaskId } from '../src/lib/index.ts';
 import {
@@ -296,6 +298,31 @@ describe('a coordinator', () => {
       expect(policy).toContain("object-src 'none'");
       expect(policy).toContain("frame-ancestors 'none'");
       expect(policy).not.toContain("'unsafe-eval'");
+      const { host } = new URL(coordinator.url);
+      expect(policy).toContain(`connect-src 'self' ws://${host} wss://${host};`);
+    });
+
+    test('to nobody that asks for another name, and to no page from elsewhere', async () => {
+      const { port } = new URL(coordinator.url);
+      const ask = (path: string, headers: Record<string, string>) =>
+        new Promise<[number | undefined, string]>((resolve, reject) => {
+          const request = get({ port, path, headers }, (response) => {
+            let body = '';
+            response.setEncoding('utf8').on('data', (text: string) => (body += text));
+            response.on('end', () => resolve([response.statusCode, body]));
+          });
+          request.on('error', reject);
+        });
+      for (const path of ['/', '/api/tasks', '/ws', '/healthz', '/nowhere']) {
+        const rebound = { host: `evil.example:${port}`, origin: `http://evil.example:${port}` };
+        expect(await ask(path, rebound)).toEqual([403, expect.stringContaining('MURMURATION_NAMES=evil.example')]); // prettier-ignore
+        const elsewhere = { host: `localhost:${port}`, origin: 'https://evil.example' };
+        expect(await ask(path, elsewhere)).toEqual([403, expect.stringContaining('which is not from here')]); // prettier-ignore
+      }
+      // Nor to one that asks for a WebSocket.
+      const socket = new WebSocket(`ws://localhost:${port}/ws`, { origin: 'https://evil.example' });
+      const [refused] = (await once(socket, 'error')) as [Error];
+      expect(refused.message).toContain('403');
     });
 
     test('and caches nothing but what has a hash in its name', async () => {

@@ -16,6 +16,7 @@ import { digitsTask, findTask, scalarsFor, startingParameters, type TaskSettings
 import type { OwnerApiOptions } from './owner-api/options.ts';
 import { addOwnerApi } from './owner-api/routes.ts';
 import { startOwner, type OwnerThread } from './owner-thread.ts';
+import { OwnNames } from './own-names.ts';
 import { Store } from './store/store.ts';
 import { TaskRoom } from './task-room.ts';
 import { Traffic } from './traffic.ts';
@@ -32,27 +33,32 @@ export interface Coordinator {
 }
 
 /**
- * The policy keeps the page to its own origin. No embedder policy: cross-origin isolation would
+ * The policy keeps the page to its own origin; see {@link policyFor}. No embedder policy: cross-origin isolation would
  * give each tab a pool of threads, and with four tabs on two cores a round then took 5.2 s instead
  * of 3.1 s.
  */
 const headers = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
-  'content-security-policy': [
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+/** @param host as the request names it: one of this server's own */
+function policyFor(host: string): string {
+  return [
     "default-src 'self'",
+    // Browsers differ in whether 'self' is the WebSocket of the same origin, too.
+    `connect-src 'self' ws://${host} wss://${host}`,
     "script-src 'self' 'wasm-unsafe-eval'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "worker-src 'self' blob:",
-    "connect-src 'self' ws: wss:",
     "object-src 'none'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
-  ].join('; '),
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-};
+  ].join('; ');
+}
 
 /**
  * Starts a coordinator with its one task.
@@ -122,7 +128,8 @@ export async function startCoordinator(
       auditsRounds: app.auditsRounds ?? false,
     });
     const traffic = new Traffic();
-    await addRoutes(server, { room, crs, traffic, tokenHash: folder.tokenHash }, app.folder);
+    const options = { room, crs, traffic, tokenHash: folder.tokenHash };
+    await addRoutes(server, options, app.folder, new OwnNames(config.names));
     const url = await listen(server, config);
     const close = async () => {
       room.close();
@@ -152,14 +159,20 @@ async function addRoutes(
   server: FastifyInstance,
   options: OwnerApiOptions,
   appFolder: string,
+  names: OwnNames,
 ): Promise<void> {
   const { room, traffic } = options;
-  server.addHook('onRequest', (_request, reply, done) => {
-    void reply.headers(headers);
-    done();
-  });
   await server.register(rateLimit, { global: false });
   await server.register(websocket, { options: { maxPayload: limits.serverFrameBytes } });
+  // After the WebSockets' own: else a refused one keeps its connection.
+  server.addHook('onRequest', (request, reply, done) => {
+    const problem = names.problem(request.headers);
+    void reply.headers(headers);
+    if (problem === null) {
+      void reply.header('content-security-policy', policyFor(request.headers.host ?? ''));
+      done();
+    } else void reply.code(403).send({ error: problem });
+  });
   await server.register(fastifyStatic, {
     root: resolve(appFolder),
     cacheControl: false, // set below
