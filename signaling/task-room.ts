@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { randomBytes } from 'node:crypto';
 import type { Identity, Signed } from '../src/crypto/index.ts';
 import {
   bytesToHex,
@@ -105,8 +106,11 @@ export class TaskRoom {
       owner,
       model: newest.header,
       state,
-      history: await store.history(id),
+      history: await store.history(id, (round) => {
+        options.log.error(`the record of round ${round} cannot be read: it is left out`);
+      }),
       iceServers,
+      boot: new Uint8Array(randomBytes(16)),
     });
     const room = new TaskRoom(options, desk, rounds, state);
     for (const checkpoint of checkpoints.reverse()) room.#seed(checkpoint);

@@ -1,8 +1,9 @@
+import { PGlite } from '@electric-sql/pglite';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { identityOf, type Identity, type Signed } from '../../src/crypto/index.ts';
+import { encodeCanonical, identityOf, type Identity, type Signed } from '../../src/crypto/index.ts';
 import { float32ToBytes, seededRandom, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { modelDigest } from '../../src/learning/index.ts';
 import { signManifest, taskIdOf, type Manifest, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts'; // prettier-ignore
@@ -140,6 +141,17 @@ describe('a store in memory', () => {
     expect((await store.newest(id, 100)).length).toBe(12);
   });
 
+  test('refuses to keep a record that could not be read again', async () => {
+    const { id, models } = await taskWith(1);
+    const model = aModel({ id }, 2);
+    const metrics = { samples: 1e12, loss: 1, accuracy: 1 };
+    await expect(close(store, id, model, { ...aRecord(model), metrics })).rejects.toThrow('not stored'); // prettier-ignore
+    expect(await store.newest(id, 1)).toEqual(models.slice(-1)); // neither model nor record
+    const record = aRecord(models[1] as Checkpoint);
+    await expect(store.updateRecord(id, { ...record, metrics })).rejects.toThrow('not stored');
+    expect(await store.history(id)).toEqual([record]);
+  });
+
   test('keeps tasks apart', async () => {
     const [a, b] = [await taskWith(2), await taskWith(1)];
     expect((await store.history(a.id)).length).toBe(2);
@@ -265,14 +277,38 @@ describe('a store in memory', () => {
     expect(await store.checkpoint(id, 3)).toBeNull();
   });
 
-  test('leaves a task of an older version alone', async () => {
+  test('does not keep a task that could not be read again', async () => {
     const old = aTask();
     const { version, ...rest } = old.description;
     const description = { ...rest, version: version - 1 } as unknown as TaskDescription;
-    await store.addTask(old.id, description, aModel(old, 0));
+    await expect(store.addTask(old.id, description, aModel(old, 0))).rejects.toThrow('not stored');
     expect((await store.tasks()).map(({ id }) => id)).not.toContain(old.id);
   });
 });
+
+test('what an earlier version left is not fatal: its tasks are let alone, bad records left out and told of', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'murmuration-store-'));
+  const store = await Store.open(folder);
+  const task = aTask();
+  const models = [0, 1, 2].map((round) => aModel(task, round));
+  await store.addTask(task.id, task.description, models[0] as Checkpoint);
+  for (const model of models.slice(1)) await close(store, task.id, model);
+  await store.close();
+  const client = await PGlite.create(folder);
+  const bad = encodeCanonical({ ...aRecord(models[1] as Checkpoint), metrics: { samples: 1e12, loss: 0, accuracy: 0 } }); // prettier-ignore
+  await client.query('UPDATE rounds SET record = $1 WHERE round = 1', [bad]);
+  const older = encodeCanonical({ ...task.description, version: 1 });
+  await client.query('INSERT INTO tasks (id, description) VALUES ($1, $2)', ['0'.repeat(32), older]); // prettier-ignore
+  await client.close();
+  const again = await Store.open(folder);
+  const unreadable: number[] = [];
+  const history = await again.history(task.id, (round) => unreadable.push(round));
+  expect(history.map(({ round }) => round)).toEqual([2]);
+  expect(unreadable).toEqual([1]);
+  expect((await again.tasks()).map(({ id }) => id)).toEqual([task.id]);
+  await again.close();
+  rmSync(folder, { recursive: true });
+}, 60_000);
 
 test('a store in a folder has everything after it was closed and opened again', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'murmuration-store-'));

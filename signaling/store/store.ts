@@ -116,7 +116,7 @@ export class Store {
   /** Adds a task together with the model that it starts from. */
   async addTask(id: TaskId, description: TaskDescription, start: Checkpoint): Promise<void> {
     await this.#db.transaction(async (tx) => {
-      await tx.insert(tasks).values({ id, description: encodeCanonical(description) });
+      await tx.insert(tasks).values({ id, description: written(taskSchema, description) });
       await tx.insert(checkpoints).values(checkpointRow(id, start));
       await addHeaders(tx, id, [start.header]);
     });
@@ -136,7 +136,7 @@ export class Store {
     await this.#db.transaction(async (tx) => {
       await tx.insert(checkpoints).values(checkpointRow(task, checkpoint));
       await tx.insert(rounds).values({
-        ...{ task, round: record.round, record: encodeCanonical(record) },
+        ...{ task, round: record.round, record: written(roundRecordSchema, record) },
         ...{ manifest: encodeCanonical(manifest), sum: headerId(sum.header) },
       });
       await addHeaders(tx, task, [sum, checkpoint.header]);
@@ -146,7 +146,7 @@ export class Store {
   async updateRecord(task: TaskId, record: RoundRecord): Promise<void> {
     await this.#db
       .update(rounds)
-      .set({ record: encodeCanonical(record) })
+      .set({ record: written(roundRecordSchema, record) })
       .where(and(eq(rounds.task, task), eq(rounds.round, record.round)));
   }
 
@@ -166,14 +166,25 @@ export class Store {
     };
   }
 
-  /** Closed rounds, in order. */
-  async history(task: TaskId): Promise<RoundRecord[]> {
+  /**
+   * Closed rounds, in order.
+   *
+   * @param onUnreadable told of rounds whose records cannot be read: they are left out
+   */
+  async history(
+    task: TaskId,
+    onUnreadable: (round: number) => void = () => undefined,
+  ): Promise<RoundRecord[]> {
     const rows = await this.#db
       .select()
       .from(rounds)
       .where(eq(rounds.task, task))
       .orderBy(asc(rounds.round));
-    return rows.map(recordOf);
+    return rows.flatMap((row) => {
+      const record = readable(roundRecordSchema, row.record);
+      if (record === null) onUnreadable(row.round);
+      return record === null ? [] : [{ ...record, revokedUpdates: row.revokedUpdates }];
+    });
   }
 
   /** The newest `count` models, newest first. */
@@ -399,10 +410,25 @@ function read<const S extends v.GenericSchema>(
   bytes: Uint8Array,
   what: string,
 ): v.InferOutput<S> {
-  const value = decodeCanonical(bytes);
-  const parsed = value.ok ? v.safeParse(schema, value.value) : null;
-  if (parsed?.success) return parsed.output;
+  const value = readable(schema, bytes);
+  if (value !== null) return value;
   throw new SetupError(
     `the database holds a ${what} that this version cannot read; use another data folder`,
   );
+}
+
+function readable<const S extends v.GenericSchema>(
+  schema: S,
+  bytes: Uint8Array,
+): v.InferOutput<S> | null {
+  const value = decodeCanonical(bytes);
+  const parsed = value.ok ? v.safeParse(schema, value.value) : null;
+  return parsed?.success ? parsed.output : null;
+}
+
+/** What cannot be read again is not stored. */
+function written(schema: v.GenericSchema, value: unknown): Uint8Array {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return encodeCanonical(value);
+  throw new Error(`not stored: ${v.summarize(parsed.issues)}`);
 }

@@ -22,7 +22,7 @@ import {
   type Tensor,
 } from '../learning/index.ts';
 import { openTrainer, type Trainer } from '../learning/training.ts';
-import type { Metrics, TaskDescription } from '../protocol/index.ts';
+import { limits, type Metrics, type TaskDescription } from '../protocol/index.ts';
 import {
   CommitmentKey,
   Crs,
@@ -198,10 +198,13 @@ export class TrainingService {
     const measured = await trainer.evaluate(trained.parameters, validation);
     const residual = this.#residual;
     this.#delta = trained.parameters.map((value, i) => value - (start[i] ?? 0) + (residual?.[i] ?? 0)); // prettier-ignore
-    return {
-      metrics: { samples: training.rows, loss: trained.loss, accuracy: measured.accuracy },
-      magnitudes: largestMagnitudes(this.#delta, this.#tensors),
-    };
+    const magnitudes = largestMagnitudes(this.#delta, this.#tensors);
+    if (!magnitudes.every((each) => each <= limits.magnitude)) {
+      throw new Error('training diverged: a parameter moved by more than a million; lower the learning rate'); // prettier-ignore
+    }
+    const { loss } = trained;
+    const metrics = bounded({ samples: training.rows, loss, accuracy: measured.accuracy });
+    return { metrics, magnitudes };
   }
 
   cancel(): void {
@@ -307,7 +310,7 @@ export class TrainingService {
     const start = performance.now();
     const measured = await trainer.evaluate(parameters, validation);
     this.#evaluateMs += performance.now() - start;
-    return { samples: validation.rows, ...measured };
+    return bounded({ samples: validation.rows, ...measured });
   }
 
   /** Where training runs: wasm or webgpu. */
@@ -420,4 +423,13 @@ function tableOf(
   }
   const table = parseCsv(new TextDecoder('utf-8', { fatal: true }).decode(file));
   return table.ok ? fitTable(data, table.value) : table;
+}
+
+/** What a model that is beyond all measure gets: the worst that can be told. */
+function bounded({ samples, loss, accuracy }: Metrics): Metrics {
+  return {
+    samples,
+    loss: loss <= limits.loss ? loss : limits.loss,
+    accuracy: accuracy >= -limits.loss ? accuracy : -limits.loss,
+  };
 }

@@ -252,7 +252,12 @@ describe('bounds on single fields', () => {
       { type: 'done', round: 1, attempt: 1, revision: 1, digest: new Uint8Array(32) },
       { type: 'done', round: 1, attempt: 1, revision: 1, digest: new Uint8Array(31) },
     ],
-    ['samples', clientDecode, { type: 'ready', samples: 1e9 }, { type: 'ready', samples: 1e9 + 1 }],
+    [
+      'samples',
+      clientDecode,
+      { type: 'ready', samples: 200_000 },
+      { type: 'ready', samples: 200_001 },
+    ],
     [
       'attempt',
       serverDecode,

@@ -23,11 +23,13 @@ export const revision = whole(1, 2);
 export const chunkIndex = whole(0, limits.columns - 1);
 export const reason = v.pipe(v.string(), v.maxLength(limits.reasonLength));
 export const milliseconds = whole(0, 24 * 3600_000);
-/** Samples a member trained on. */
-export const samples = whole(0, 1_000_000_000);
+/** Samples of one member: no tab takes more. */
+export const samples = whole(0, limits.rows);
+/** Samples of all members. */
+export const samplesOfAll = whole(0, limits.rows * limits.members);
 /** One float32 per tensor. */
 export const perTensor = v.pipe(
-  v.array(finite(0, 3.5e38)),
+  v.array(finite(0, limits.magnitude)),
   v.minLength(1),
   v.maxLength(limits.tensors),
 );

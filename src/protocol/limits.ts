@@ -30,8 +30,9 @@ export const limits = {
   keptRounds: 2,
   /** strikes (bad chunks) after which a peer is refused for the round. */
   strikes: 3,
-  /** closed rounds a newcomer is told of. */
+  /** closed rounds a newcomer is told of, the newest, and their bytes: half of a frame is for the rest. */
   historyRounds: 1000,
+  historyBytes: 262_144,
   /** members that the Data Owner excluded. */
   excludedMembers: 1000,
   /** bytes; a model in the file of an exported round: 16 Mi parameters. */
@@ -67,6 +68,10 @@ export const limits = {
   tensors: 64,
   /** rows of a file a tab takes: what fits a tab's memory as 28×28 images (150 MB). */
   rows: 200_000,
+  /** A loss, and what R² may fall to: what is worse is said to be so bad. */
+  loss: 1e30,
+  /** |Δ| of a parameter in one round: what is beyond it is no training, and a tab does not send it. */
+  magnitude: 1_000_000,
   /** bytes of a file a tab takes, unpacked. */
   fileBytes: 536_870_912,
 } as const;

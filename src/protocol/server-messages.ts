@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { signedHeaderSchema, stateUpdateSchema } from '../vds/index.ts';
-import { attempt, bytesOf, bytesUpTo, chunkIndex, digest, finite, headerIdField, milliseconds, peerId, perTensor, reason, revision, round, samples, signature, taskId, whole } from './fields.ts'; // prettier-ignore
+import { attempt, bytesOf, bytesUpTo, chunkIndex, digest, finite, headerIdField, milliseconds, peerId, perTensor, reason, revision, round, samples, samplesOfAll, signature, taskId, whole } from './fields.ts'; // prettier-ignore
 import { limits } from './limits.ts';
 import { answerSchema, questionId, questionSchema } from './questions.ts';
 import { signedSchema } from '../crypto/index.ts';
@@ -9,10 +9,12 @@ import { taskSchema } from './task.ts';
 /** Loss and accuracy of a model on a number of samples; R² in place of accuracy for regressions. */
 const metricsSchema = v.strictObject({
   samples,
-  loss: finite(0, 1e30),
-  accuracy: finite(-1e30, 1),
+  loss: finite(0, limits.loss),
+  accuracy: finite(-limits.loss, 1),
 });
 export type Metrics = v.InferOutput<typeof metricsSchema>;
+/** Of all members together. */
+const meanMetricsSchema = v.strictObject({ ...metricsSchema.entries, samples: samplesOfAll });
 
 const signalData = v.pipe(v.string(), v.maxLength(limits.signalLength));
 /** Counts the offerer's attempts at a connection, so that a late candidate finds its own. */
@@ -106,7 +108,7 @@ export const roundRecordSchema = v.strictObject({
   ms: whole(0, Number.MAX_SAFE_INTEGER),
   digest,
   /** On the members' validation data, weighted by samples; null until somebody has reported. */
-  metrics: v.nullable(metricsSchema),
+  metrics: v.nullable(meanMetricsSchema),
   /** How many of the updates that made the model were revoked since. */
   revokedUpdates: v.optional(whole(0, limits.members), 0),
 });
@@ -122,6 +124,8 @@ export const serverMessageSchema = v.variant('type', [
     type: v.literal('welcome'),
     /** The coordinator's clock, seconds since 1970: what states are fresh by. */
     now: whole(0, Number.MAX_SAFE_INTEGER),
+    /** Another one after each start of the coordinator: its attempts begin anew with it. */
+    boot: bytesOf(16),
     description: taskSchema,
     membership: signedSchema,
     /** The model as it stands, and its round. */
@@ -213,7 +217,7 @@ export const serverMessageSchema = v.variant('type', [
     reason,
   }),
   v.strictObject({ type: v.literal('failed'), round, attempt, reason }),
-  v.strictObject({ type: v.literal('metrics'), round, metrics: metricsSchema }),
+  v.strictObject({ type: v.literal('metrics'), round, metrics: meanMetricsSchema }),
   /** Of the updates that made the model of `round`, so many are revoked by now. */
   v.strictObject({ type: v.literal('marked'), round, revokedUpdates: whole(0, limits.members) }),
   v.strictObject({ type: v.literal('finished') }),

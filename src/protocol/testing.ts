@@ -31,8 +31,8 @@ const reason = fc.string({ maxLength: 500 });
 const round = whole(0, 0xffffffff);
 const attempt = whole(1, 0xffffffff);
 const revision = whole(1, 2);
-const samples = whole(0, 1e9);
-const perTensor = fc.array(real(0, 3.5e38), { minLength: 1, maxLength: 8 });
+const samples = whole(0, limits.rows);
+const perTensor = fc.array(real(0, limits.magnitude), { minLength: 1, maxLength: 8 });
 const remainingMs = whole(0, 86_400_000);
 const session = whole(0, 0xffffffff);
 const data = fc.string({ maxLength: 300 });
@@ -47,7 +47,10 @@ const header: fc.Arbitrary<SignedHeader> = fc.record({
   signature: exactly(64),
   admission: fc.option(exactly(64)),
 });
-const metrics = fc.record({ samples, loss: real(0, 1e30), accuracy: real(-1e30, 1) });
+const loss = real(0, limits.loss);
+const accuracy = real(-limits.loss, 1);
+const metrics = fc.record({ samples, loss, accuracy });
+const meanMetrics = fc.record({ samples: whole(0, limits.rows * limits.members), loss, accuracy });
 const record: fc.Arbitrary<RoundRecord> = fc.record({
   round,
   attempt,
@@ -56,7 +59,7 @@ const record: fc.Arbitrary<RoundRecord> = fc.record({
   revokedUpdates: whole(0, 20),
   ms: fc.maxSafeNat(),
   digest: exactly(32),
-  metrics: fc.option(metrics),
+  metrics: fc.option(meanMetrics),
 });
 
 const state: fc.Arbitrary<StateUpdate> = fc.record({
@@ -234,6 +237,7 @@ export const serverMessages: Every<ServerMessage> = {
   welcome: fc.record({
     type: is('welcome'),
     now: fc.maxSafeNat(),
+    boot: exactly(16),
     description,
     membership: signed,
     model: header,
@@ -283,7 +287,7 @@ export const serverMessages: Every<ServerMessage> = {
     reason,
   }),
   failed: fc.record({ type: is('failed'), round, attempt, reason }),
-  metrics: fc.record({ type: is('metrics'), round, metrics }),
+  metrics: fc.record({ type: is('metrics'), round, metrics: meanMetrics }),
   marked: fc.record({ type: is('marked'), round, revokedUpdates: whole(0, 20) }),
   finished: fc.record({ type: is('finished') }),
   refused: fc.record({ type: is('refused'), reason, again: fc.boolean() }),

@@ -119,6 +119,8 @@ export type CoordinatorEffect =
   | { readonly type: 'log'; readonly level: 'info' | 'warn'; readonly text: string };
 
 export interface CoordinatorOptions {
+  /** 16 random bytes: by them members know that nothing was forgotten meanwhile. */
+  readonly boot: Uint8Array;
   readonly description: TaskDescription;
   readonly owner: Identity;
   /** The model that the next round starts from, signed and admitted. */

@@ -1,5 +1,5 @@
 import { unreachable, type HeaderId, type PeerId, type TaskId } from '../lib/index.ts';
-import { limits, signMembership } from '../protocol/index.ts';
+import { limits, signMembership, type RoundRecord } from '../protocol/index.ts';
 import { openAttempt } from './attempt.ts';
 import { CoordinatorContext } from './coordinator-context.ts';
 import type { CollectedSum, CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, RoundMessage, StateChanged } from './coordinator-state.ts'; // prettier-ignore
@@ -27,6 +27,7 @@ import { Waiting } from './phases/waiting.ts';
 export class RoundCoordinator {
   readonly #context: CoordinatorContext;
   readonly #iceServers: CoordinatorOptions['iceServers'];
+  readonly #boot: Uint8Array;
   #phase: Phase;
   /** What is to be revoked once no open sum depends on it. */
   #toRevoke: HeaderId[] = [];
@@ -36,6 +37,7 @@ export class RoundCoordinator {
   constructor(options: CoordinatorOptions) {
     this.#context = new CoordinatorContext(options);
     this.#iceServers = options.iceServers;
+    this.#boot = options.boot;
     const isOver = this.#context.ledger.closedRounds >= options.description.rounds;
     this.#phase = isOver ? new Finished(this.#context) : new Waiting(this.#context, 0);
   }
@@ -154,9 +156,9 @@ export class RoundCoordinator {
 
   #joined(peer: PeerId, now: number) {
     const { members, description, task, owner, ledger } = this.#context;
-    const online = members.online().length;
-    if (!this.isMember(peer) && online >= description.members.maximum) {
-      const reason = `the task is full: it takes ${online} members`;
+    const { maximum } = description.members;
+    if (!members.has(peer) && members.size >= maximum) {
+      const reason = `the task is full: it takes ${maximum} members`;
       this.#context.effect({ type: 'refuse', to: peer, reason });
       return;
     }
@@ -165,11 +167,12 @@ export class RoundCoordinator {
     this.#context.send(peer, {
       type: 'welcome',
       now: seconds,
+      boot: this.#boot,
       description,
       membership: signMembership({ task, peer, issuedAt: seconds }, owner),
       model: ledger.model,
       state: ledger.state,
-      history: ledger.history.slice(-limits.historyRounds),
+      history: newestWithin(ledger.history, limits.historyBytes).slice(-limits.historyRounds),
       iceServers: this.#iceServers,
     });
     if (this.#isCountedOn(peer) || this.#phase instanceof Finished) this.#phase.catchUp(peer, now);
@@ -265,4 +268,15 @@ export class RoundCoordinator {
     const { ledger, attempts } = this.#context;
     return message.round === ledger.round && message.attempt === attempts;
   }
+}
+
+/** The newest records that take so many bytes at most. */
+function newestWithin(history: readonly RoundRecord[], bytes: number): RoundRecord[] {
+  let left = bytes;
+  const older = history.toReversed().findIndex((record) => {
+    // An author's id is 64 digits; the rest of a record some 200 bytes.
+    left -= 200 + 70 * record.authors.length;
+    return left < 0;
+  });
+  return older < 0 ? [...history] : history.slice(history.length - older);
 }

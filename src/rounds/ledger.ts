@@ -1,6 +1,6 @@
 import { equalBytes, type PeerId } from '../lib/index.ts';
 import type { Metrics, RoundRecord } from '../protocol/index.ts';
-import type { SignedHeader, StateUpdate } from '../vds/index.ts';
+import { decodeHeader, type SignedHeader, type StateUpdate } from '../vds/index.ts';
 import { meanMetrics } from './metrics.ts';
 
 /** What a task has come to: the rounds closed, the current model, what is revoked. */
@@ -14,9 +14,14 @@ export class Ledger {
   /** What is revoked. */
   state: StateUpdate;
 
+  /** Rounds that came to a model; of some of them the record may be lost. */
+  #closed: number;
+
   constructor(history: readonly RoundRecord[], model: SignedHeader, state: StateUpdate) {
     this.#history = [...history];
     this.#model = model;
+    const header = decodeHeader(model.header);
+    this.#closed = header.ok ? header.value.round : (history.at(-1)?.round ?? 0);
     this.state = state;
   }
 
@@ -26,7 +31,7 @@ export class Ledger {
   }
 
   get closedRounds(): number {
-    return this.#history.at(-1)?.round ?? 0;
+    return this.#closed;
   }
 
   /** The round that is open or opens next. */
@@ -42,6 +47,7 @@ export class Ledger {
   /** A round made the next model. */
   close(record: RoundRecord, model: SignedHeader) {
     this.#model = model;
+    this.#closed = record.round;
     this.#history.push(record);
     this.#metrics.clear();
     this.#reported.clear();

@@ -24,6 +24,8 @@ export class RoundMember {
   /** What the headers of the attempt that was opened last name. */
   #opening: Uint8Array | null = null;
   #step: Step = { name: 'idle' };
+  /** Of the coordinator that welcomed this tab last. */
+  #boot: Uint8Array | null = null;
   #model: VerifiedHeader | null = null;
   #samples: number | null = null;
   /** What the store holds of the batches that matter now. */
@@ -104,7 +106,9 @@ export class RoundMember {
     switch (message.type) {
       case 'welcome':
         // A coordinator that was restarted counts attempts anew: what it says next is what holds.
-        this.#drop();
+        // After a mere reconnection the round goes on where it was.
+        if (!this.#boot || !equalBytes(this.#boot, message.boot)) this.#drop();
+        this.#boot = message.boot;
         this.#forget(message.revoked);
         this.#adopt(message.model);
         this.#reportReadiness();

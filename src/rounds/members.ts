@@ -62,6 +62,16 @@ export class Members {
     }
   }
 
+  /** Those that are connected, and those whose place is kept until the round ends. */
+  get size(): number {
+    return this.#states.size;
+  }
+
+  /** Whether a member has its place, connected or not. */
+  has(peer: PeerId): boolean {
+    return this.#states.has(peer);
+  }
+
   isOnline(peer: PeerId): boolean {
     return this.#states.get(peer)?.online === true;
   }

@@ -1,7 +1,7 @@
 import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
 import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates, totalOf } from '../learning/index.ts'; // prettier-ignore
-import { serverCodec, settingsDigest, type ClientMessage, type Freeze, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
+import { clientCodec, serverCodec, settingsDigest, type ClientMessage, type Freeze, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
 import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
@@ -17,6 +17,7 @@ export type { SimulatedMember } from './simulated-member.ts';
 
 /** Which sum: of whom, for which manifest. */
 type CollectedSum = Parameters<RoundCoordinator['isCollecting']>[0];
+type RoundMessage = Extract<CoordinatorEvent, { type: 'message' }>['message'];
 type Collect = Extract<CoordinatorEffect, { type: 'collect' }>;
 type VerifyHeader = Extract<CoordinatorEffect, { type: 'verify-header' }>;
 type Reply = (ms: number, event: () => MemberEvent) => void;
@@ -62,6 +63,7 @@ export class RoundNetwork {
       state: this.owner.dataOwner.state(this.seconds),
       history: [],
       iceServers: [],
+      boot: new Uint8Array(16),
     });
   }
 
@@ -282,7 +284,16 @@ export class RoundNetwork {
     if (sent === null) return;
     if (sent.type === 'hello' || sent.type === 'signal' || sent.type === 'answer') return;
     if (sent.type === 'sum' || sent.type === 'sum-header' || sent.type === 'shown-state') return;
-    this.#later(10, () => this.coordinate({ type: 'message', peer: id, message: sent }));
+    // As on the wire: who sends what cannot be read loses its connection.
+    const decoded = clientCodec.decode(clientCodec.encode(sent));
+    this.#later(10, () => {
+      if (decoded.ok)
+        this.coordinate({ type: 'message', peer: id, message: decoded.value as RoundMessage }); // prettier-ignore
+      else {
+        this.log.push(`${id} is refused: ${decoded.error}`);
+        this.disconnect(member);
+      }
+    });
   }
 
   #fetch(member: SimulatedMember, header: VerifiedHeader, reply: Reply): void {

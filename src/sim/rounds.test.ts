@@ -1,7 +1,9 @@
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { decodeCanonical } from '../crypto/index.ts';
-import { at, bytesToHex } from '../lib/index.ts';
-import { signManifest, verifyManifest, type Manifest } from '../protocol/index.ts';
+import { at, bytesToHex, type PeerId } from '../lib/index.ts';
+import { limits, roundRecordSchema, serverCodec, signManifest, verifyManifest, type ClientMessage, type Manifest } from '../protocol/index.ts'; // prettier-ignore
+import { RoundCoordinator } from '../rounds/index.ts';
 import { outcomeOf } from './outcome.ts';
 import { RoundNetwork, type SimulatedMember } from './round-network.ts';
 import { sumOf, type SumMaker } from './sums.ts';
@@ -138,6 +140,50 @@ describe('a member that', () => {
     expect(network.run(closed(1), minute)).toBe(true);
     expect(authorsOf(record(1))).toEqual(ids(tabs));
     expect(at(tabs, 1).digests.get(1)).toBe(bytesToHex(record(1).digest));
+  });
+
+  test('loses its connection for a second goes on with what it was doing', () => {
+    const { network, tabs, closed, phase, record } = start(3, { rounds: 1, minimum: 3 });
+    const tab = at(tabs, 1);
+    tab.trainMs = 6_000; // of ten: begun anew, it would come too late
+    network.run(phase('training'), minute);
+    network.run(() => false, 4_500);
+    network.disconnect(tab);
+    network.run(() => false, 1_000);
+    network.connect(tab);
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(authorsOf(record(1))).toEqual(ids(tabs));
+    expect(record(1)).toMatchObject({ attempt: 1 });
+    expect(record(1).ms).toBeLessThan(8_000);
+  });
+
+  test('loses its connection while its sum is awaited is asked for it again', () => {
+    const { network, tabs, closed, record } = start(3, { rounds: 1, minimum: 3 });
+    for (const tab of tabs) tab.uploadMs = 2_000;
+    network.run(() => network.collections.length === 1, minute);
+    const { from } = at(network.collections, 0);
+    const tab = tabs.find(({ identity }) => identity.id === from);
+    if (tab === undefined) throw new Error('somebody is asked');
+    network.run(() => false, 500);
+    network.disconnect(tab);
+    network.run(() => false, 2_000); // what it sent meanwhile is lost
+    network.connect(tab);
+    expect(network.run(closed(1), minute)).toBe(true);
+    expect(network.deliveries.map((delivery) => delivery.from)).toEqual([from]);
+    expect(record(1).attempt).toBe(1);
+  });
+
+  test('loses its connection keeps its place: a newcomer does not take it, and no list is too long', () => {
+    const { network, tabs, phase } = start(limits.members, { rounds: 1, minimum: 20 });
+    network.run(phase('training'), minute);
+    const gone = tabs.slice(0, 5);
+    for (const tab of gone) network.disconnect(tab);
+    const newcomers = gone.map((_, k) => network.join(`newcomer ${k}`, 10));
+    for (const tab of gone) network.connect(tab);
+    const { members } = network.coordinator.snapshot();
+    expect(members.filter(({ online }) => online).map(({ peer }) => peer).sort()).toEqual(ids(tabs)); // prettier-ignore
+    expect(members).toHaveLength(limits.members);
+    expect(newcomers.every((tab) => tab.machine.snapshot().model === null)).toBe(true);
   });
 
   test('sees a round fail drops what it exchanged for it', () => {
@@ -291,4 +337,94 @@ describe('weights', () => {
     const raised = forge(([first, ...rest]) => (first ? [{ ...first, weight: first.weight + 1 }, ...rest] : [])); // prettier-ignore
     expect(raised).toContain('manifest: manifest: a revision adds an author or changes a weight');
   });
+});
+
+describe('what one member claims harms nobody else:', () => {
+  /** The first tab says this of itself, whenever it says anything of the kind. */
+  const claims: Record<string, (message: ClientMessage) => ClientMessage> = {
+    'a billion samples of its model': (message) =>
+      message.type === 'metrics' ? { ...message, metrics: { ...message.metrics, samples: 1e9 } } : message, // prettier-ignore
+    'a billion samples to train on': (message) =>
+      message.type === 'ready' ? { ...message, samples: 1e9 } : message,
+    'magnitudes of 1e38': (message) =>
+      message.type === 'trained' ? { ...message, magnitudes: message.magnitudes.map(() => 1e38) } : message, // prettier-ignore
+    'magnitudes that are not finite': (message) =>
+      message.type === 'trained' ? { ...message, magnitudes: message.magnitudes.map(() => Infinity) } : message, // prettier-ignore
+    'no loss at all': (message) =>
+      message.type === 'trained' ? { ...message, metrics: { ...message.metrics, loss: NaN } } : message, // prettier-ignore
+  };
+  test.each(Object.entries(claims))('%s', (_, claim) => {
+    const { network, tabs, closed, record } = start(3, { rounds: 2, minimum: 2 });
+    const [liar, ...honest] = tabs;
+    if (liar === undefined) throw new Error('three tabs');
+    liar.tamper = claim;
+    expect(network.run(closed(2), 5 * minute)).toBe(true);
+    network.run(() => false, 1_000);
+    for (const round of [1, 2]) {
+      const digest = bytesToHex(record(round).digest);
+      expect(honest.map((tab) => tab.digests.get(round))).toEqual(honest.map(() => digest));
+    }
+    expect(network.log.filter((line) => line.includes('is refused'))).toHaveLength(1);
+    // Who comes next can read what it is told.
+    const late = network.join('late', 100);
+    network.run(() => false, 1_000);
+    expect(late.refused).toEqual([]);
+    expect(late.machine.snapshot().model?.round).toBe(2);
+  });
+
+  test('as many samples as a tab holds, of every member: the record can be read', () => {
+    const { network, tabs, closed, record } = start(4, { rounds: 1, minimum: 4 });
+    for (const tab of tabs) {
+      tab.tamper = (message) =>
+        message.type === 'metrics' ? { ...message, metrics: { ...message.metrics, samples: limits.rows } } : message; // prettier-ignore
+    }
+    network.run(closed(1), minute);
+    network.run(() => false, 1_000);
+    expect(record(1).metrics?.samples).toBe(4 * limits.rows);
+    expect(v.safeParse(roundRecordSchema, record(1)).success).toBe(true);
+  });
+});
+
+test('a sum whose sender leaves while it is judged is adopted, and the next round goes on from it', () => {
+  const { network, tabs, closed, record } = start(3, { rounds: 2, minimum: 2 });
+  network.judgeMs = 5_000;
+  network.run(() => network.deliveries.length === 1, minute);
+  const sender = tabs.find(({ identity }) => identity.id === at(network.deliveries, 0).from);
+  if (sender === undefined) throw new Error('somebody sent it');
+  network.coordinate({ type: 'message', peer: sender.identity.id, message: { type: 'bye' } });
+  network.disconnect(sender);
+  expect(network.run(closed(2), 5 * minute)).toBe(true);
+  expect([record(1).attempt, record(2).attempt]).toEqual([1, 1]);
+  const outcome = outcomeOf(network);
+  expect(outcome.models.slice(0, 1)).toEqual([outcome.plain]);
+});
+
+test('a newcomer can read the welcome of a task with thousands of rounds behind it', () => {
+  const network = new RoundNetwork(3, { rounds: 100_000, minimum: 2 });
+  const authors = Array.from({ length: limits.members }, (_, k) => bytesToHex(new Uint8Array(32).fill(k)) as PeerId); // prettier-ignore
+  const history = Array.from({ length: 5_000 }, (_, k) => ({
+    ...{ round: k + 1, attempt: 1, revision: 1, authors, ms: 1_000, revokedUpdates: 0 },
+    digest: new Uint8Array(32),
+    metrics: { samples: 4_000_000, loss: 0.123456789, accuracy: 0.987654321 },
+  }));
+  const { owner } = network;
+  const coordinator = new RoundCoordinator({
+    description: owner.description,
+    owner: owner.identity,
+    model: owner.sign(5_000, at(owner.models, 0)),
+    state: owner.dataOwner.state(network.seconds),
+    history,
+    iceServers: [],
+    boot: new Uint8Array(16),
+  });
+  const [effect] = coordinator.handle({ type: 'joined', peer: at(authors, 3) }, network.now);
+  if (effect?.type !== 'send' || effect.message.type !== 'welcome') throw new Error('not welcomed');
+  const frame = serverCodec.encode(effect.message);
+  expect(frame.length).toBeLessThan(limits.serverFrameBytes / 2);
+  const decoded = serverCodec.decode(frame);
+  expect(decoded.ok && decoded.value.type).toBe('welcome');
+  const told = effect.message.history;
+  expect(told.at(-1)?.round).toBe(5_000);
+  expect(told.length).toBeGreaterThan(100);
+  expect(coordinator.snapshot().round).toBe(5_001);
 });

@@ -140,6 +140,7 @@ export class Collecting implements Phase {
     if (!this.#issued.headers.has(peer)) return;
     this.#context.send(peer, manifestMessage(this.#issued));
     this.#tellFrozen(peer);
+    if (peer === this.#from && !this.#delivered) this.#askFor(peer);
   }
 
   revoked(revoked: readonly HeaderId[]): Next | null {
@@ -171,7 +172,12 @@ export class Collecting implements Phase {
       manifest: this.#issued.signed,
       record: this.#record,
     });
-    this.#context.send(from, { type: 'upload', round, attempt, revision });
+    this.#askFor(from);
+  }
+
+  #askFor(peer: PeerId) {
+    const { round, attempt, revision } = this.#issued.manifest;
+    this.#context.send(peer, { type: 'upload', round, attempt, revision });
   }
 
   #askAnother(now: number) {
