@@ -2,8 +2,18 @@ import react from '@vitejs/plugin-react';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+/** Tests of servers first: they take longest, and wait for processes while others compute. */
+class ServersFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isServer = ({ moduleId }: TestSpecification) => moduleId.includes('/signaling/');
+    return [...sorted.filter(isServer), ...sorted.filter((file) => !isServer(file))];
+  }
+}
 
 export default defineConfig({
   plugins: [react()],
@@ -40,6 +50,7 @@ export default defineConfig({
         },
       },
     ],
+    sequence: { sequencer: ServersFirst },
     // Left to itself it takes one worker on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
   },
