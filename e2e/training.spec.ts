@@ -131,7 +131,9 @@ test('a reload resumes the same identity and fetches no chunk again', async ({
   const { url } = await coordinate({ rounds: 1 });
   const [tab, other] = [await openTab(url), await openTab(url)];
   for (const each of [tab, other]) await expect(each.getByTestId('finished')).toBeVisible();
-  await expect.poll(async () => (await tabSnapshot(tab)).missing).toBe(0);
+  // Not before the new model is there: of the old one nothing is of use after the reload.
+  const model = tab.locator('[data-testid=proof-line][data-what="model 1"]');
+  await expect(model).toContainText('14 of 14 chunks hold');
   const before = await selfId(tab);
   await tab.reload();
   await expect(tab.getByTestId('finished')).toBeVisible();

@@ -24,6 +24,8 @@ const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 /** A connection that is not up by then is torn down and tried again. */
 const connectWithinMs = 15_000;
+/** One that lasts so long was a good one: only then is the next retry a quick one again. */
+const lastingMs = 20_000;
 
 /**
  * One WebRTC data channel to each neighbour, by simple-peer. Of a pair the lower id offers, and
@@ -70,7 +72,7 @@ export class PeerLinks {
     let link = this.#links.get(peer);
     if (link?.session !== session) {
       if (offers(this.#self, peer)) return; // an answer to an offer of ours that is no more
-      if (link) this.close(peer);
+      if (link) this.#replace(peer, link);
       link = this.#open(peer, session, false);
     }
     try {
@@ -83,7 +85,17 @@ export class PeerLinks {
   send(peer: PeerId, message: PeerMessage): void {
     const channel = this.#links.get(peer)?.channel;
     if (channel?.readyState !== 'open') return; // its close is under way
-    channel.send(peerCodec.encode(message));
+    // Whoever reads nothing must not fill our memory, nor hold up what is for others.
+    if (channel.bufferedAmount > limits.bufferedMostBytes) {
+      this.close(peer);
+      return;
+    }
+    try {
+      channel.send(peerCodec.encode(message));
+    } catch {
+      this.close(peer);
+      return;
+    }
     if (channel.bufferedAmount <= limits.bufferedLowBytes) {
       this.#events.buffered(peer, channel.bufferedAmount);
     }
@@ -92,6 +104,13 @@ export class PeerLinks {
   /** Ends the connection; the offering side makes a new one while it is a neighbour. */
   close(peer: PeerId): void {
     this.#links.get(peer)?.peer.destroy();
+  }
+
+  /** The other side offers anew: what was asked over the old connection will not come. */
+  #replace(peer: PeerId, link: Link): void {
+    this.#links.delete(peer);
+    if (link.channel !== null) this.#events.disconnected(peer);
+    link.peer.destroy();
   }
 
   closeAll(): void {
@@ -113,10 +132,11 @@ export class PeerLinks {
     this.#links.set(id, link);
     const deadline = setTimeout(() => void peer.destroy(), connectWithinMs);
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
+    let lasting: ReturnType<typeof setTimeout> | undefined;
     const up = () => {
       if (link.channel !== null) return;
       clearTimeout(deadline);
-      this.#retries.delete(id);
+      lasting = setTimeout(() => this.#retries.delete(id), lastingMs);
       link.channel = this.#watch(id, peer);
       this.#events.connected(id);
     };
@@ -130,6 +150,7 @@ export class PeerLinks {
     peer.on('error', () => undefined); // 'close' follows
     peer.on('close', () => {
       clearTimeout(deadline);
+      clearTimeout(lasting);
       if (this.#links.get(id) !== link) return;
       this.#links.delete(id);
       if (link.channel !== null) this.#events.disconnected(id);

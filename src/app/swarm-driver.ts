@@ -1,7 +1,7 @@
 import { transfer, type Remote } from 'comlink';
 import { Alarm, fetchSeed, now, PeerLinks, systemRandom } from '../adapters/index.ts';
 import type { StorageService } from '../adapters/index.ts';
-import { Bitfield, ownBytes, shortId } from '../lib/index.ts';
+import { Bitfield, messageOf, ownBytes, shortId } from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Answer, Question, Readers, Signed, TaskDescription } from '../protocol/index.ts';
 import { neighbours, SwarmEngine } from '../swarm/index.ts';
@@ -114,7 +114,14 @@ export class SwarmDriver {
 
   #handle(event: SwarmEvent): void {
     const at = now();
-    for (const effect of this.#engine.handle(event, at)) this.#carryOut(effect);
+    for (const effect of this.#engine.handle(event, at)) {
+      try {
+        this.#carryOut(effect);
+      } catch (thrown) {
+        // The others' effects are not lost with it.
+        this.#options.onLog('error', `${effect.type}: ${messageOf(thrown)}`);
+      }
+    }
     this.#alarm.set(this.#engine.nextWake(at));
   }
 

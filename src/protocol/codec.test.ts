@@ -142,7 +142,7 @@ describe('bounds on single fields', () => {
     peer: id,
     membership: { bytes: new Uint8Array(1), signature: new Uint8Array(64) },
     client: 'c',
-    maxFrame: 1024,
+    maxFrame: limits.leastFrameBytes,
     requestQueue: 1,
   };
   const relayed = (bytes: number) => {
@@ -198,7 +198,7 @@ describe('bounds on single fields', () => {
     ['offset', peerDecode, request, { ...request, offset: -1 }],
     ['length', peerDecode, request, { ...request, length: 0 }],
     ['whole length', peerDecode, request, { ...request, length: 1.5 }],
-    ['frame', peerDecode, handshake, { ...handshake, maxFrame: 1023 }],
+    ['frame', peerDecode, handshake, { ...handshake, maxFrame: limits.leastFrameBytes - 1 }],
     ['queue', peerDecode, handshake, { ...handshake, requestQueue: 0 }],
     ['id', peerDecode, handshake, { ...handshake, peer: 'A'.repeat(64) }],
     ['task', peerDecode, handshake, { ...handshake, task: id }],

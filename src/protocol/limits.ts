@@ -6,6 +6,8 @@ import { maxAskedColumns, maxColumns } from '../vds/index.ts';
 export const limits = {
   /** bytes; a frame between peers: what browsers announce as their largest WebRTC message. */
   frameBytes: 262_144,
+  /** bytes; a peer that takes less per frame would make a chunk of hundreds of blocks. */
+  leastFrameBytes: 16_384,
   /** bytes; the largest block asked for at once: what every WebRTC stack carries, less its envelope. */
   blockBytes: 64_512,
   /** bytes; a message between tab and coordinator: a manifest with its headers is the widest. */
@@ -20,6 +22,8 @@ export const limits = {
   pipeline: 24,
   /** bytes handed to a channel and not yet sent; well below the 16 MiB at which Chromium closes it. */
   bufferedBytes: 1_048_576,
+  /** bytes; a channel that has so much to send is closed: what is no chunk is sent without asking. */
+  bufferedMostBytes: 4_194_304,
   /** bytes; asks for more once the channel's buffer has drained to here. */
   bufferedLowBytes: 262_144,
   /** headers known of one round: one per member and the model before and after. */

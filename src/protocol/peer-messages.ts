@@ -21,7 +21,7 @@ export const peerMessageSchema = v.variant('type', [
     membership: signedSchema,
     client: v.pipe(v.string(), v.maxLength(64)),
     /** bytes; the largest frame the sender takes. */
-    maxFrame: whole(1024, 16_777_216),
+    maxFrame: whole(limits.leastFrameBytes, 16_777_216),
     /** Requests the sender is ready to queue. */
     requestQueue: whole(1, 100_000),
   }),

@@ -177,7 +177,7 @@ export const peerMessages: Every<PeerMessage> = {
     peer,
     membership: signed,
     client,
-    maxFrame: whole(1024, 16_777_216),
+    maxFrame: whole(limits.leastFrameBytes, 16_777_216),
     requestQueue: whole(1, 100_000),
   }),
   header: fc.record({ type: is('header'), batch, signed: header }),

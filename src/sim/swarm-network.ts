@@ -40,7 +40,8 @@ export interface SimulatedPeer {
   /** When its engine wants to be called again at the latest. ms */
   wake: number;
   /** What the liar makes of a message before it goes out. */
-  tamper: (message: PeerMessage) => PeerMessage;
+  /** What it makes of a message before it goes out; null: nothing. */
+  tamper: (message: PeerMessage) => PeerMessage | null;
 }
 
 interface Scheduled {
@@ -64,7 +65,9 @@ export class SwarmNetwork {
   seedRequests = 0;
   now = 0;
   readonly #random: Random;
-  readonly #links = new Set<string>();
+  /** By pair: which of the connections that it had is there now. */
+  readonly #links = new Map<string, number>();
+  #connections = 0;
   #queue: Scheduled[] = [];
   #order = 0;
 
@@ -93,9 +96,14 @@ export class SwarmNetwork {
   }
 
   connect(a: SimulatedPeer, b: SimulatedPeer): void {
-    this.#links.add(linkOf(a.id, b.id));
+    this.#links.set(linkOf(a.id, b.id), ++this.#connections);
     this.handle(a, { type: 'connected', peer: b.id });
     this.handle(b, { type: 'connected', peer: a.id });
+  }
+
+  /** A new connection takes the place of one that nobody has seen end; what was on its way is lost. */
+  replace(a: SimulatedPeer, b: SimulatedPeer): void {
+    this.connect(a, b);
   }
 
   disconnect(a: SimulatedPeer, b: SimulatedPeer): void {
@@ -210,9 +218,11 @@ export class SwarmNetwork {
 
   #carryOut(peer: SimulatedPeer, effect: SwarmEffect): void {
     switch (effect.type) {
-      case 'send':
-        this.#send(peer, effect.peer, peer.tamper(effect.message));
+      case 'send': {
+        const sent = peer.tamper(effect.message);
+        if (sent !== null) this.#send(peer, effect.peer, sent);
         break;
+      }
       case 'close': {
         this.closes.push({ by: peer.id, peer: effect.peer, reason: effect.reason });
         const other = this.peers.get(effect.peer);
@@ -265,9 +275,11 @@ export class SwarmNetwork {
   #send(from: SimulatedPeer, to: PeerId, message: PeerMessage): void {
     from.sent.set(message.type, (from.sent.get(message.type) ?? 0) + 1);
     const frame = peerCodec.encode(message);
+    const link = this.#links.get(linkOf(from.id, to));
+    if (link === undefined) return;
     this.#later(latencyMs, () => {
       const receiver = this.peers.get(to);
-      if (!receiver || !this.#links.has(linkOf(from.id, to))) return;
+      if (!receiver || this.#links.get(linkOf(from.id, to)) !== link) return;
       const decoded = peerCodec.decode(frame);
       this.handle(from, { type: 'buffered', peer: to, bytes: 0 });
       if (decoded.ok) {

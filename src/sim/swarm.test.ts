@@ -276,6 +276,16 @@ describe('serving', () => {
     expect(holder.sent.get('reject')).toBe(1);
   });
 
+  test('a batch that is dropped while a block of it is read: the request is rejected (bep6)', () => {
+    const { network, holder, ask } = served();
+    ask(0, 0, 100);
+    const [header] = holder.chunks.keys();
+    if (header === undefined) throw new Error('it holds a batch');
+    network.handle(holder, { type: 'drop', headers: [header] });
+    network.run(() => false, network.now + 100);
+    expect([holder.sent.get('piece'), holder.sent.get('reject')]).toEqual([undefined, 1]);
+  });
+
   test('a request beyond the chunk closes', () => {
     const { network, ask } = served();
     ask(0, 3800, 200);
@@ -288,6 +298,69 @@ describe('serving', () => {
     for (let i = 0; i < requests; i++) ask(0, 0, 3872);
     const inChannel = Math.ceil(limits.bufferedBytes / 3872);
     expect(holder.sent.get('reject')).toBe(requests - limits.queuedRequests - inChannel);
+  });
+});
+
+describe('a peer that does not keep its word', () => {
+  /** A holder and who wants its batch. */
+  function pair(seed: number, chunks = 8) {
+    const network = new SwarmNetwork(seed);
+    const [holder, other] = [network.addPeer('holder'), network.addPeer('other')];
+    const batch = network.makeBatch('holder', chunks);
+    network.give(holder, batch);
+    network.give(other, batch, []);
+    return { network, holder, other, batch };
+  }
+
+  test('whose connection is replaced by another one owes nothing: chunks are asked for again', () => {
+    const { network, holder, other, batch } = pair(71);
+    network.connect(holder, other);
+    network.run(() => (other.sent.get('request') ?? 0) > 0, 1_000);
+    network.replace(holder, other);
+    expect(network.run(() => network.holds(other, batch), 60_000)).toBe(true);
+    expect(network.closes).toEqual([]);
+  });
+
+  test('and is the only one that has a chunk is asked again after a while', () => {
+    const { network, holder, other, batch } = pair(72, 1);
+    holder.tamper = (message) => (message.type === 'piece' && network.now < 5_000 ? null : message);
+    network.connect(holder, other);
+    expect(network.run(() => network.holds(other, batch), 60_000)).toBe(true);
+  });
+
+  test('but claims chunks does not keep the coordinator from giving them', () => {
+    const network = new SwarmNetwork(73);
+    const [claimer, other] = [network.addPeer('claimer'), network.addPeer('other')];
+    const model = network.makeBatch('owner', 4, 'model');
+    network.seeds.set(model.header.id, model.payloads);
+    network.handle(other, { type: 'neighbours', peers: [claimer.id] });
+    network.give(claimer, model);
+    claimer.tamper = (message) => (message.type === 'piece' ? null : message);
+    network.give(other, model, []);
+    network.connect(claimer, other);
+    expect(network.run(() => network.holds(other, model), 60_000)).toBe(true);
+  });
+
+  test('and sends what cannot be read is banned after three times', () => {
+    const { network, holder, other } = pair(74);
+    for (let i = 0; i < limits.strikes; i++) {
+      network.connect(holder, other);
+      network.handle(other, { type: 'malformed', peer: holder.id, reason: 'no CBOR' });
+      network.run(() => false, network.now + 100);
+    }
+    network.connect(holder, other);
+    expect(network.closes.at(-1)).toEqual({ by: other.id, peer: holder.id, reason: 'banned for this round' }); // prettier-ignore
+  });
+
+  test('announces a batch once, with or without its bitfield', () => {
+    const { network, holder, other } = pair(75);
+    network.connect(holder, other);
+    network.run(() => false, 100);
+    const { signed } = network.makeBatch('x', 2).header;
+    for (const batch of [1, 2]) {
+      network.handle(other, { type: 'message', peer: holder.id, message: { type: 'header', batch, signed } }); // prettier-ignore
+    }
+    expect(network.closes.at(-1)).toMatchObject({ peer: holder.id, reason: 'header announced twice' }); // prettier-ignore
   });
 });
 

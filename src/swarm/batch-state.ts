@@ -33,6 +33,13 @@ export class BatchState {
     return (this.excluded.get(index)?.get(peer) ?? -Infinity) > now;
   }
 
+  /** When peers may be asked again for chunks that are needed. ms */
+  exclusionEnds(): number[] {
+    return [...this.excluded].flatMap(([index, peers]) =>
+      this.needs(index) ? [...peers.values()].filter(Number.isFinite) : [],
+    );
+  }
+
   /** @param until ms */
   exclude(index: number, peer: PeerId, until: number) {
     const peers = this.excluded.get(index) ?? new Map<PeerId, number>();

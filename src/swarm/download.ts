@@ -9,6 +9,8 @@ export class Download {
   readonly header: VerifiedHeader;
   readonly index: number;
   readonly peer: PeerId;
+  /** When the first block was asked for. ms */
+  readonly startedAt: number;
   /** When the last block came, or the first was asked for. ms */
   activeAt: number;
   readonly #size: number;
@@ -26,6 +28,7 @@ export class Download {
     this.header = about.header;
     this.index = about.index;
     this.peer = about.peer;
+    this.startedAt = now;
     this.activeAt = now;
     this.#size = size;
     this.#blockBytes = blockBytes;

@@ -16,6 +16,8 @@ const patience = {
   haveMs: 100,
   /** A chunk whose blocks stop coming is asked for elsewhere. */
   requestMs: 12_000,
+  /** And so is one that comes drop by drop. */
+  chunkMs: 24_000,
   /** Neighbours have so long to connect before the coordinator is asked for a chunk. */
   seedMs: 3_000,
   /** A coordinator that could not deliver is left alone so long. */
@@ -82,7 +84,7 @@ export class SwarmEngine {
         this.#message(event.peer, event.message, now);
         break;
       case 'malformed':
-        if (this.#peers.has(event.peer)) this.#close(event.peer, event.reason);
+        if (this.#peers.has(event.peer)) this.#malformed(event.peer, event.reason);
         break;
       case 'buffered':
         this.#buffered(event.peer, event.bytes);
@@ -131,10 +133,14 @@ export class SwarmEngine {
   nextWake(now: number): number | null {
     const times = [this.#announceAt, this.#seedNotBefore, ...this.#questions.deadlines];
     for (const peer of this.#peers.values()) {
-      for (const { activeAt } of peer.downloads.values()) times.push(activeAt + patience.requestMs);
+      for (const download of peer.downloads.values()) times.push(deadlineOf(download));
     }
-    for (const { held, addedAt } of this.#batches.values()) {
-      if (!held.complete) times.push(addedAt + patience.seedMs, addedAt + 2 * patience.seedMs);
+    for (const batch of this.#batches.values()) {
+      if (batch.held.complete) continue;
+      const { addedAt } = batch;
+      times.push(addedAt + patience.seedMs, addedAt + 2 * patience.seedMs);
+      // Who alone has a chunk is asked again.
+      times.push(...batch.exclusionEnds());
     }
     const next = Math.min(...times.filter((time) => time > now));
     return Number.isFinite(next) ? next : null;
@@ -161,6 +167,7 @@ export class SwarmEngine {
   }
 
   #connected(id: PeerId) {
+    this.#gone(id); // a link that took the place of another one
     if ((this.#strikes.get(id) ?? 0) >= limits.strikes) {
       this.#effects.push({ type: 'close', peer: id, reason: 'banned for this round' });
       return;
@@ -313,7 +320,7 @@ export class SwarmEngine {
       }
       columns = decoded.value.columns.length;
     }
-    if (peer.bitsOf(id) !== null) {
+    if (peer.numberOf(id) !== undefined) {
       this.#close(peer.id, 'header announced twice');
       return;
     }
@@ -372,7 +379,7 @@ export class SwarmEngine {
       this.#send(peer.id, { ...message, type: 'reject' });
       return;
     }
-    peer.queue.push({ header: batch.header.id, index, offset, length });
+    peer.queue.push({ batch: message.batch, header: batch.header.id, index, offset, length });
   }
 
   /** Reads from the store for a peer only what its channel has room for. */
@@ -389,10 +396,9 @@ export class SwarmEngine {
     const peer = this.#peers.get(id);
     if (!peer) return;
     peer.reading = Math.max(0, peer.reading - block.length);
-    const batch = peer.numbers.get(block.header);
-    if (batch === undefined) return; // dropped while it was being read; they dropped it too
-    const { index, offset, length } = block;
-    if (bytes === null) {
+    const { batch, index, offset, length } = block;
+    const isDropped = peer.numbers.get(block.header) === undefined;
+    if (bytes === null || isDropped) {
       this.#send(id, { type: 'reject', batch, index, offset, length });
       return;
     }
@@ -485,14 +491,28 @@ export class SwarmEngine {
       return;
     }
     batch?.exclude(index, from, Infinity);
-    const strikes = (this.#strikes.get(from) ?? 0) + 1;
-    this.#strikes.set(from, strikes);
+    const strikes = this.#strike(from);
     const what = `chunk ${index} of ${shortId(header)}`;
     this.#log('warn', from, `sent a bad ${what}: ${reason} (strike ${strikes})`);
     this.#totalsOf(from).rejected++;
     if (strikes >= limits.strikes && this.#peers.has(from)) {
       this.#close(from, `${strikes} bad chunks`);
     }
+  }
+
+  /** What cannot be read earns a strike, and is the end of the connection. */
+  #malformed(peer: PeerId, reason: string) {
+    this.#strike(peer);
+    this.#close(peer, reason);
+  }
+
+  #strike(peer: PeerId): number {
+    const strikes = (this.#strikes.get(peer) ?? 0) + 1;
+    this.#strikes.delete(peer);
+    const [oldest] = this.#strikes.keys();
+    if (this.#strikes.size >= 4 * limits.members && oldest) this.#strikes.delete(oldest);
+    this.#strikes.set(peer, strikes);
+    return strikes;
   }
 
   #seeded({ header, index, payload }: Extract<SwarmEvent, { type: 'seeded' }>, now: number) {
@@ -521,7 +541,7 @@ export class SwarmEngine {
   #giveUpOnSilent(now: number) {
     for (const peer of this.#peers.values()) {
       for (const [key, download] of peer.downloads) {
-        if (now >= download.activeAt + patience.requestMs) this.#giveUp(peer, key, download, now);
+        if (now >= deadlineOf(download)) this.#giveUp(peer, key, download, now);
       }
     }
   }
@@ -533,14 +553,14 @@ export class SwarmEngine {
       if (pick === null) return;
       const { batch, index } = pick;
       const { header } = batch;
+      const number = peer.numberOf(header.id);
+      if (number === undefined) return;
       const about = { header, index, peer: peer.id };
       const download = new Download(about, chunkBytes(header, index), peer.blockBytes, now);
       const key = chunkKey(header.id, index);
       peer.downloads.set(key, download);
       peer.expired.delete(key);
       batch.pending.add(index);
-      const number = peer.numberOf(header.id);
-      if (number === undefined) return;
       for (const block of download.blocks()) {
         this.#send(peer.id, { type: 'request', batch: number, index, ...block });
       }
@@ -556,16 +576,18 @@ export class SwarmEngine {
       const { header, held, addedAt } = batch;
       if (header.kind !== 'model' || held.complete) continue;
       if (!allHere && now < addedAt + patience.seedMs) continue;
-      const fields = handshaken.map((peer) => peer.bitsOf(header.id));
+      const hasIt = (index: number) =>
+        handshaken.some(
+          (peer) =>
+            peer.bitsOf(header.id)?.has(index) === true && !batch.isExcluded(index, peer.id, now),
+        );
       // Those who all lack a chunk share the asking out, and give each other the rest.
       const ids = [this.#options.self, ...handshaken.map((peer) => peer.id)].sort();
       const rank = ids.indexOf(this.#options.self);
       const shareOut = now < addedAt + 2 * patience.seedMs;
       const wanted = Array.from({ length: held.length }, (_, index) => index).filter(
         (index) =>
-          batch.needs(index) &&
-          (!shareOut || index % ids.length === rank) &&
-          !fields.some((field) => field?.has(index) === true),
+          batch.needs(index) && (!shareOut || index % ids.length === rank) && !hasIt(index),
       );
       for (const index of shuffle(wanted, this.#options.random)) {
         if (this.#seeding.size >= seedsAtOnce) return;
@@ -599,4 +621,9 @@ export class SwarmEngine {
   #log(level: 'info' | 'warn', peer: PeerId | null, text: string) {
     this.#effects.push({ type: 'log', level, peer, text });
   }
+}
+
+/** When a chunk is not waited for any longer. ms */
+function deadlineOf({ activeAt, startedAt }: Download): number {
+  return Math.min(activeAt + patience.requestMs, startedAt + patience.chunkMs);
 }

@@ -4,6 +4,8 @@ import type { VerifiedHeader } from '../vds/index.ts';
 
 /** A part of a chunk. `offset` and `length` in bytes of the payload. */
 export interface Block {
+  /** Our number of the batch, by which it was asked for. */
+  readonly batch: number;
   readonly header: HeaderId;
   readonly index: number;
   readonly offset: number;
