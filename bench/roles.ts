@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { AppState } from '../src/app/index.ts';
-import type { HeaderId, PeerId } from '../src/lib/index.ts';
+import type { HeaderId } from '../src/lib/index.ts';
 import { peerCodec, type Question } from '../src/protocol/index.ts';
 import { headerId } from '../src/vds/index.ts';
 import { launchBrowser } from '../scripts/browser.ts';
@@ -101,7 +101,6 @@ async function bytesOfAudit({ room }: Coordinator) {
   const signed = room.desk.model.header;
   const header = headerId(signed.header);
   const [holder] = room.connected;
-  const columns = room.desk.model.parameters.length;
   if (holder === undefined) throw new Error('nobody is connected');
   let batch = 0;
   let chunks = 0;
@@ -110,7 +109,7 @@ async function bytesOfAudit({ room }: Coordinator) {
   const request = { nonce: new Uint8Array(32), epoch: room.epoch, columns: asked };
   const question: Question = { kind: 'audit', request };
   const answer = await room.ask(holder, header, question);
-  if (!answer.ok || answer.value.kind !== 'audit') throw new Error(`an audit of ${columns} parameters was not answered`); // prettier-ignore
+  if (!answer.ok || answer.value.kind !== 'audit') throw new Error('an audit was not answered'); // prettier-ignore
   const sent = peerCodec.encode({ type: 'ask', id: 1, batch: 1, question }).length;
   const got = peerCodec.encode({ type: 'answer', id: 1, answer: answer.value }).length;
   return { audit: sent + got, answer: got, batch };
@@ -149,7 +148,7 @@ function refusalIn(tab: Page, header: HeaderId): Promise<number> {
 }
 
 interface Watched {
-  snapshot(): { proofs: { revoked: HeaderId[] }; asked: AppState['asked']; self: PeerId };
+  snapshot(): { proofs: { revoked: HeaderId[] }; asked: AppState['asked'] };
 }
 
 const snapshotOf = (tab: Page) =>

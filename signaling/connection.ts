@@ -76,7 +76,7 @@ export function serveConnection(
     showing = { peer, room, state: 'judged' };
     inOrder(async () => {
       const recognised = await room.recognise(core);
-      if (!recognised.ok) refuse(recognised.error);
+      if (!recognised.ok) seat.close(recognised.error, room.isClosed);
       else if (recognised.value === 'known') join(peer, room);
       else {
         showing = { peer, room, state: 'asked' };
@@ -96,7 +96,7 @@ export function serveConnection(
     inOrder(async () => {
       const taken = await room.takeOver(message.update);
       if (taken.ok) join(peer, room);
-      else refuse(taken.error);
+      else seat.close(taken.error, room.isClosed);
     });
   };
 

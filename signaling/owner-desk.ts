@@ -262,9 +262,9 @@ export class OwnerDesk {
         for (const header of added.toReversed()) await thread.service.unrevoke(header);
         throw thrown;
       }
-      for (const header of added) {
+      for (const [k, header] of added.entries()) {
         if (this.#file?.header === header) this.#file = null;
-        tell(header, { update, replacement: null, marked });
+        tell(header, { update, replacement: null, marked: k === 0 ? marked : [] });
       }
       return ok('taken');
     });

@@ -209,6 +209,11 @@ export class TaskRoom {
     return this.#epoch;
   }
 
+  /** Nobody is let in any more: the server ends, or must not go on. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** Members that are connected. */
   get connected(): PeerId[] {
     return [...this.#seats.keys()];
@@ -244,6 +249,7 @@ export class TaskRoom {
 
   /** Replaces the current model or a file and tells every member. */
   replace(header: HeaderId, content: Uint8Array): Promise<Result<StateUpdate>> {
+    if (this.#closed) return Promise.resolve(err(shuttingDown));
     return this.desk.replace(header, content, (revocation) => this.#revoked(header, revocation));
   }
 

@@ -95,15 +95,11 @@ export class SwarmNetwork {
     return peer;
   }
 
+  /** Where there is a connection, the new one takes its place unseen: what was on its way is lost. */
   connect(a: SimulatedPeer, b: SimulatedPeer): void {
     this.#links.set(linkOf(a.id, b.id), ++this.#connections);
     this.handle(a, { type: 'connected', peer: b.id });
     this.handle(b, { type: 'connected', peer: a.id });
-  }
-
-  /** A new connection takes the place of one that nobody has seen end; what was on its way is lost. */
-  replace(a: SimulatedPeer, b: SimulatedPeer): void {
-    this.connect(a, b);
   }
 
   disconnect(a: SimulatedPeer, b: SimulatedPeer): void {

@@ -316,7 +316,7 @@ describe('a peer that does not keep its word', () => {
     const { network, holder, other, batch } = pair(71);
     network.connect(holder, other);
     network.run(() => (other.sent.get('request') ?? 0) > 0, 1_000);
-    network.replace(holder, other);
+    network.connect(holder, other);
     expect(network.run(() => network.holds(other, batch), 60_000)).toBe(true);
     expect(network.closes).toEqual([]);
   });

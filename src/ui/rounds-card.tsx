@@ -107,7 +107,6 @@ const Row = memo(function Row({ record, computed, score, isBuiltOnRevoked }: Row
       data-revoked={revokedUpdates}
     >
       <td className="mm-round">
-        {round}
         {revokedUpdates > 0 && (
           <IconAlertTriangle
             size={14}
@@ -123,6 +122,7 @@ const Row = memo(function Row({ record, computed, score, isBuiltOnRevoked }: Row
             data-built-on
           />
         )}
+        {round}
       </td>
       <td className="mm-number">{metrics === null ? '…' : score.format(metrics.accuracy)}</td>
       <td className="mm-number">{metrics === null ? '…' : decimal(metrics.loss)}</td>
