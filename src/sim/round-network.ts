@@ -224,12 +224,14 @@ export class RoundNetwork {
         break;
       case 'train': {
         const { round, attempt } = effect;
-        reply(member.trainMs, () => {
+        const training = ++member.trainings;
+        this.#later(member.trainMs, () => {
+          if (member.machine !== machine || member.trainings !== training) return;
           const step = () => (uniform(member.random) - 0.5) * 0.2;
           member.delta = Float32Array.from({ length: parameterCount(this.owner.tensors) }, step);
           const magnitudes = largestMagnitudes(member.delta, this.owner.tensors);
           const metrics = { samples: member.samples, loss: 1, accuracy: 0.5 };
-          return { type: 'trained', round, attempt, metrics, magnitudes };
+          this.member(member, { type: 'trained', round, attempt, metrics, magnitudes });
         });
         break;
       }
@@ -268,8 +270,10 @@ export class RoundNetwork {
       case 'drop':
         for (const header of effect.headers) member.held.delete(header);
         break;
-      case 'feedback':
       case 'cancel-training':
+        member.trainings++;
+        break;
+      case 'feedback':
         break;
     }
   }

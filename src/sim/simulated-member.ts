@@ -29,6 +29,8 @@ export interface SimulatedMember {
   sum: { readonly sum: Uint16Array; readonly model: Float32Array } | null;
   samples: number;
   trainMs: number;
+  /** Trainings that it began or gave up: one that is given up comes to nothing. */
+  trainings: number;
   sealMs: number;
   /** From the coordinator's question for its sum to the sum. */
   uploadMs: number;
@@ -69,6 +71,7 @@ export function simulateMember(
     sum: null,
     samples,
     trainMs: 500,
+    trainings: 0,
     sealMs: 20,
     uploadMs: 10,
     unreachable: new Set(),
