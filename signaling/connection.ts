@@ -1,15 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import type { WebSocket } from '@fastify/websocket';
-import { concatBytes, hexToBytes, type PeerId } from '../src/lib/index.ts';
+import {
+  Budget,
+  concatBytes,
+  err,
+  hexToBytes,
+  type PeerId,
+  type Result,
+} from '../src/lib/index.ts';
 import { verifySignature } from '../src/crypto/index.ts';
 import { clientCodec, limits, protocolVersion, serverCodec } from '../src/protocol/index.ts';
 import type { ClientMessage, ServerMessage } from '../src/protocol/index.ts';
+import type { Doorkeeper } from './doorkeeper.ts';
 import type { Seat, TaskRoom } from './task-room.ts';
 import type { Traffic } from './traffic.ts';
 
 const helloWithinMs = 10_000;
 const pingEveryMs = 15_000;
-const tenSecondsMs = 10_000;
+/** Whoever was refused has so long to take note of it. */
+const closeWithinMs = 2_000;
 
 /**
  * Speaks with one tab: challenge, hello, then messages of its room. Whatever it sends, it can
@@ -18,14 +27,22 @@ const tenSecondsMs = 10_000;
 export function serveConnection(
   socket: WebSocket,
   rooms: { find(task: string | null): TaskRoom | null },
-  traffic: Traffic,
+  { door, traffic }: { readonly door: Doorkeeper; readonly traffic: Traffic },
 ): void {
+  const now = () => performance.now();
   const nonce = new Uint8Array(randomBytes(32));
   let member: { readonly peer: PeerId; readonly room: TaskRoom } | null = null;
   /** Who is to show a state, or whose state is being looked at, before it becomes a member. */
   let showing: { readonly peer: PeerId; readonly room: TaskRoom; state: 'asked' | 'judged' } | null = null; // prettier-ignore
   let alive = true;
-  let recent = 0;
+  /** Refused: whatever still comes is not looked at. */
+  let isOver = false;
+  const messages = new Budget(limits.messagesPerTenSeconds, now());
+  const work = new Budget(limits.workPerTenSeconds, now());
+  const stranger = { end: () => socket.terminate() };
+  door.came(stranger);
+  let leaving: NodeJS.Timeout | undefined;
+  let resting: NodeJS.Timeout | undefined;
 
   const seat: Seat = {
     send(message) {
@@ -33,13 +50,19 @@ export function serveConnection(
       if (socket.bufferedAmount > 8 * limits.serverFrameBytes) socket.terminate();
       else transmit(message);
     },
+    relay(message) {
+      if (socket.bufferedAmount <= limits.relayedBytes) transmit(message);
+    },
     close(reason, again) {
-      transmit({ type: 'refused', reason: reason.slice(0, 500), again });
+      if (isOver) return;
+      transmit({ type: 'refused', reason: reason.slice(0, limits.reasonLength), again });
+      isOver = true;
       socket.close();
+      leaving = setTimeout(() => socket.terminate(), closeWithinMs);
     },
   };
   const transmit = (message: ServerMessage) => {
-    if (socket.readyState !== socket.OPEN) return;
+    if (isOver || socket.readyState !== socket.OPEN) return;
     const frame = serverCodec.encode(message);
     traffic.out(frame.length);
     socket.send(frame);
@@ -58,17 +81,20 @@ export function serveConnection(
       );
       return;
     }
-    const signed = concatBytes(nonce, hexToBytes(message.peer));
-    if (!verifySignature('hello', signed, message.signature, message.peer)) {
-      refuse('the hello is not signed by its key');
-      return;
-    }
     const room = rooms.find(message.task);
     if (room === null) {
       refuse('this server does not have the task that the link names');
       return;
     }
     const { peer, core } = message;
+    if (!door.hears(peer, room.has(peer))) {
+      seat.close('too many come at once', true);
+      return;
+    }
+    if (!verifySignature('hello', concatBytes(nonce, hexToBytes(peer)), message.signature, peer)) {
+      refuse('the hello is not signed by its key');
+      return;
+    }
     if (core === null) {
       join(peer, room);
       return;
@@ -103,8 +129,10 @@ export function serveConnection(
   const join = (peer: PeerId, room: TaskRoom) => {
     clearTimeout(greeting);
     showing = null;
-    if (socket.readyState !== socket.OPEN) return; // gone meanwhile
-    if (room.join(peer, seat)) member = { peer, room };
+    if (isOver || socket.readyState !== socket.OPEN) return; // gone meanwhile
+    if (!room.join(peer, seat)) return;
+    member = { peer, room };
+    door.went(stranger);
   };
 
   const inOrder = (work: () => Promise<void>) => {
@@ -112,7 +140,6 @@ export function serveConnection(
   };
 
   const greeting = setTimeout(() => seat.close('no hello came', true), helloWithinMs);
-  const refill = setInterval(() => (recent = 0), tenSecondsMs);
   const heartbeat = setInterval(() => {
     if (!alive) socket.terminate();
     alive = false;
@@ -120,26 +147,49 @@ export function serveConnection(
   }, pingEveryMs);
   socket.on('pong', () => (alive = true));
 
-  socket.on('message', (data: Buffer, isBinary) => {
-    alive = true;
-    traffic.in(data.length);
-    if (++recent > limits.messagesPerTenSeconds) return seat.close('too many messages', true);
-    if (!isBinary) return refuse('not a binary message');
+  const read = (data: Buffer, isBinary: boolean): Result<ClientMessage> => {
+    if (!isBinary) return err('not a binary message');
     const isHello = member === null && showing === null;
-    if (isHello && data.length > limits.helloFrameBytes) return refuse('too long a hello');
-    const decoded = clientCodec.decode(data);
-    if (!decoded.ok) return refuse(decoded.error);
-    const message = decoded.value;
+    if (isHello && data.length > limits.helloFrameBytes) return err('too long a hello');
+    return clientCodec.decode(data);
+  };
+  const handle = (message: ClientMessage) => {
     if (showing !== null) shown(message);
     else if (member === null) hello(message);
     else if (message.type === 'hello') refuse('a second hello');
     else member.room.receive(member.peer, message);
+  };
+  socket.on('message', (data: Buffer, isBinary) => {
+    alive = true;
+    traffic.in(data.length);
+    if (isOver) return;
+    if (!messages.take(now())) {
+      seat.close('too many messages', true);
+      return;
+    }
+    const start = now();
+    const message = read(data, isBinary);
+    if (message.ok) handle(message.value);
+    else refuse(message.error);
+    const wait = work.spend(now(), now() - start);
+    if (wait > 0) rest(wait);
   });
+  /** Reads nothing for a while: the others have a right to the server's time, too. */
+  const rest = (ms: number) => {
+    clearTimeout(resting);
+    socket.pause();
+    resting = setTimeout(() => {
+      alive = true; // a pong may wait among what was not read
+      socket.resume();
+    }, ms);
+  };
   socket.on('error', () => socket.terminate());
   socket.on('close', () => {
     clearTimeout(greeting);
-    clearInterval(refill);
     clearInterval(heartbeat);
+    clearTimeout(leaving);
+    clearTimeout(resting);
+    door.went(stranger);
     member?.room.leave(member.peer, seat);
   });
 

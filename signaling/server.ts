@@ -12,6 +12,7 @@ import { SetupError, type Config } from './config.ts';
 import { serveConnection } from './connection.ts';
 import { makeCrs, openCrs } from './crs.ts';
 import { openDataFolder } from './data-folder.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { digitsTask, findTask, scalarsFor, startingParameters, type TaskSettings } from './default-task.ts'; // prettier-ignore
 import type { OwnerApiOptions } from './owner-api/options.ts';
 import { addOwnerApi } from './owner-api/routes.ts';
@@ -87,7 +88,9 @@ export async function startCoordinator(
   const server = fastify({
     logger: { level: config.logLevel, base: null },
     bodyLimit: limits.serverFrameBytes,
+    requestTimeout: 60_000,
   });
+  server.server.maxConnections = limits.connections;
   if (arithmetic.name === 'BigInt') {
     server.log.warn('there is no WebAssembly here: commitments take several times as long');
   }
@@ -163,7 +166,7 @@ async function addRoutes(
 ): Promise<void> {
   const { room, traffic } = options;
   await server.register(rateLimit, { global: false });
-  await server.register(websocket, { options: { maxPayload: limits.serverFrameBytes } });
+  await server.register(websocket, { options: { maxPayload: limits.clientFrameBytes } });
   // After the WebSockets' own: else a refused one keeps its connection.
   server.addHook('onRequest', (request, reply, done) => {
     const problem = names.problem(request.headers);
@@ -186,7 +189,10 @@ async function addRoutes(
   const rooms = {
     find: (task: string | null) => (task === null || task === room.id ? room : null),
   };
-  server.get('/ws', { websocket: true }, (socket) => serveConnection(socket, rooms, traffic));
+  const door = new Doorkeeper(() => performance.now());
+  server.get('/ws', { websocket: true }, (socket) => {
+    serveConnection(socket, rooms, { door, traffic });
+  });
   server.get('/healthz', () => ({ ok: true }));
   await server.register(async (api) => addOwnerApi(api, options));
 }

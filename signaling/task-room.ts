@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import type { Identity, Signed } from '../src/crypto/index.ts';
 import {
+  Budget,
   bytesToHex,
   equalBytes,
   err,
@@ -12,6 +13,7 @@ import {
 } from '../src/lib/index.ts';
 import type { HeaderId, PeerId, Result, TaskId } from '../src/lib/index.ts';
 import { modelDigest, tensorsOf, type Tensor } from '../src/learning/index.ts';
+import { limits } from '../src/protocol/index.ts';
 import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
 import { finishRecord, RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
@@ -26,6 +28,8 @@ import type { Checkpoint, Store } from './store/store.ts';
 /** One member's connection, as a room sees it. */
 export interface Seat {
   send(message: ServerMessage): void;
+  /** Sends what another member has to say, unless much is waiting already: that is lost. */
+  relay(message: ServerMessage): void;
   /** @param again whether the tab is to try again by itself */
   close(reason: string, again: boolean): void;
 }
@@ -52,6 +56,8 @@ export class TaskRoom {
   readonly #rounds: RoundCoordinator;
   readonly #tensors: readonly Tensor[];
   readonly #seats = new Map<PeerId, Seat>();
+  /** What members may still say to each other, by sender and addressee. */
+  readonly #signals = new Map<PeerId, Map<PeerId, Budget>>();
   readonly #questioner = new Questioner();
   readonly auditor: Auditor;
   readonly #auditsRounds: boolean;
@@ -161,25 +167,24 @@ export class TaskRoom {
     this.#seats.get(peer)?.close('the same identity connected again', false);
     this.#seats.set(peer, seat);
     this.#handle({ type: 'joined', peer });
-    return true;
+    return this.#seats.get(peer) === seat; // not if it was refused
   }
 
   /** The connection is gone; not if another one of the same member has taken its place. */
   leave(peer: PeerId, seat: Seat): void {
     if (this.#seats.get(peer) !== seat) return;
     this.#seats.delete(peer);
+    this.#signals.delete(peer);
+    for (const budgets of this.#signals.values()) budgets.delete(peer);
     this.#questioner.left(peer);
     this.#handle({ type: 'left', peer });
   }
 
   receive(peer: PeerId, message: Exclude<ClientMessage, { type: 'hello' }>): void {
     switch (message.type) {
-      case 'signal': {
-        if (!this.#rounds.isMember(message.to)) return; // it has just left
-        const { session, data } = message;
-        this.#seats.get(message.to)?.send({ type: 'signal', from: peer, session, data });
+      case 'signal':
+        this.#signal(peer, message);
         break;
-      }
       case 'sum-header':
       case 'sum':
         this.#sum(peer, message);
@@ -212,6 +217,11 @@ export class TaskRoom {
   /** Nobody is let in any more: the server ends, or must not go on. */
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** Whether somebody has a place here, connected or for a while not. */
+  has(peer: PeerId): boolean {
+    return this.#rounds.hasPlace(peer);
   }
 
   /** Members that are connected. */
@@ -323,6 +333,16 @@ export class TaskRoom {
       return err('it could not be stored');
     });
     this.#handle({ type: 'header-verified', peer, round, attempt, result });
+  }
+
+  #signal(from: PeerId, { to, session, data }: Of<'signal'>): void {
+    if (!this.#rounds.isMember(from) || !this.#rounds.isMember(to)) return; // it has just left
+    const now = this.#now();
+    const budgets = this.#signals.get(from) ?? new Map<PeerId, Budget>();
+    this.#signals.set(from, budgets);
+    const budget = budgets.get(to) ?? new Budget(limits.signalsPerTenSeconds, now);
+    budgets.set(to, budget);
+    if (budget.take(now)) this.#seats.get(to)?.relay({ type: 'signal', from, session, data });
   }
 
   #sum(from: PeerId, message: Of<'sum-header'> | Of<'sum'>): void {

@@ -91,7 +91,8 @@ export function addReads(server: FastifyInstance, { room, crs, traffic, open }: 
     open('The model after a round: float32, little-endian', { params: ownerApi.roundNumber, produces: [asBytes] }, 60), // prettier-ignore
     async ({ params: { round } }, reply) => {
       const bytes = await room.desk.modelBytes(Number(round));
-      if (bytes === null) throw new ApiError(404, 'no model of that round');
+      if (bytes === null)
+        throw new ApiError(404, 'no model of that round: the newest are kept, and the best');
       traffic.out(bytes.length);
       return reply.type(asBytes).send(Buffer.from(bytes));
     },
@@ -110,6 +111,6 @@ export function addReads(server: FastifyInstance, { room, crs, traffic, open }: 
 
 async function exportedOf(room: TaskRoom, crs: Crs, round: string): Promise<ExportedRound> {
   const exported = await room.desk.exportRound(Number(round), crs.file);
-  if (exported === null) throw new ApiError(404, 'no such round was closed, or its proofs were not kept'); // prettier-ignore
+  if (exported === null) throw new ApiError(404, 'no such round was closed, or its model is not kept any more'); // prettier-ignore
   return exported;
 }

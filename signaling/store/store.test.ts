@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeCanonical, identityOf, type Identity, type Signed } from '../../src/crypto/index.ts';
 import { float32ToBytes, seededRandom, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { modelDigest } from '../../src/learning/index.ts';
-import { signManifest, taskIdOf, type Manifest, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts'; // prettier-ignore
+import { limits, signManifest, taskIdOf, type Manifest, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts'; // prettier-ignore
 import { admitHeader, headerId, signHeader, type Header, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { readConfig } from '../config.ts';
 import { describeTask, digitsTask, findTask, type TaskSettings } from '../default-task.ts';
@@ -138,7 +138,23 @@ describe('a store in memory', () => {
     const { id, models } = await taskWith(11);
     expect(await store.history(id)).toEqual(models.slice(1).map(aRecord));
     expect(await store.newest(id, 3)).toEqual(models.slice(-3).reverse());
-    expect((await store.newest(id, 100)).length).toBe(12);
+  });
+
+  test('keeps the newest models, and the best of those before', async () => {
+    const { id, models } = await taskWith(0);
+    const accuracies = [0.2, 0.9, 0.3, 0.9, 0.4, ...Array.from({ length: 10 }, () => 0.5)];
+    for (const [k, accuracy] of accuracies.entries()) {
+      const model = aModel({ id }, k + 1);
+      models.push(model);
+      await close(store, id, model);
+      const metrics = { samples: 10, loss: 1, accuracy };
+      await store.updateRecord(id, { ...aRecord(model), metrics });
+    }
+    const kept = (await store.newest(id, 100)).map(({ round }) => round);
+    const newest = Array.from({ length: limits.keptModels }, (_, k) => accuracies.length - k);
+    expect(kept).toEqual([...newest, 4]); // of two as good the newer one
+    expect(await store.checkpoint(id, 4)).toEqual(models[4]);
+    expect((await store.history(id)).length).toBe(accuracies.length);
   });
 
   test('refuses to keep a record that could not be read again', async () => {

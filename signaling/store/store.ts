@@ -11,7 +11,7 @@ import {
   type Signed,
 } from '../../src/crypto/index.ts';
 import { bytesToFloat32, float32ToBytes, ownBytes, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
-import { namedUpdates, roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
+import { limits, namedUpdates, roundRecordSchema, taskSchema } from '../../src/protocol/index.ts';
 import type { RoundRecord, TaskDescription } from '../../src/protocol/index.ts';
 import type { Marked } from '../../src/rounds/index.ts';
 import { decodeHeader, headerId, signedHeaderSchema, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
@@ -127,7 +127,10 @@ export class Store {
     if (signed.length > 0) await this.#db.transaction((tx) => addHeaders(tx, task, signed));
   }
 
-  /** The model, the record and the sum of a round, together or not at all. */
+  /**
+   * The model, the record and the sum of a round, together or not at all. Of older models the best
+   * is kept, and no other.
+   */
   async closeRound(
     task: TaskId,
     checkpoint: Checkpoint,
@@ -140,6 +143,7 @@ export class Store {
         ...{ manifest: encodeCanonical(manifest), sum: headerId(sum.header) },
       });
       await addHeaders(tx, task, [sum, checkpoint.header]);
+      await forgetModels(tx, task, record.round - limits.keptModels);
     });
   }
 
@@ -331,6 +335,26 @@ export class Store {
     const rows = await this.#db.select({ n: count() }).from(files).where(eq(files.task, task));
     return rows[0]?.n ?? 0;
   }
+}
+
+/** Drops models up to a round, but for the best that is kept: that of the highest accuracy or R². */
+async function forgetModels(tx: Transaction, task: TaskId, upTo: number) {
+  const kept = await tx
+    .select({ round: checkpoints.round, record: rounds.record })
+    .from(checkpoints)
+    .leftJoin(rounds, and(eq(rounds.task, checkpoints.task), eq(rounds.round, checkpoints.round)))
+    .where(eq(checkpoints.task, task));
+  const scores = kept.flatMap(({ round, record }) => {
+    const metrics = record && readable(roundRecordSchema, record)?.metrics;
+    return metrics ? [{ round, accuracy: metrics.accuracy }] : [];
+  });
+  // Of equal ones the newest.
+  const [best] = scores.sort((a, b) => b.accuracy - a.accuracy || b.round - a.round);
+  const old = kept.map(({ round }) => round).filter((round) => round <= upTo && round !== best?.round); // prettier-ignore
+  if (old.length === 0) return;
+  await tx
+    .delete(checkpoints)
+    .where(and(eq(checkpoints.task, task), inArray(checkpoints.round, old)));
 }
 
 async function addHeaders(tx: Transaction, task: TaskId, signed: readonly SignedHeader[]) {

@@ -28,7 +28,7 @@ const wires: Wire[] = [
   {
     wire: 'tab to coordinator',
     decode: clientDecode,
-    maxBytes: limits.serverFrameBytes,
+    maxBytes: limits.clientFrameBytes,
     messages: Object.entries(clientMessages),
   },
   {

@@ -33,7 +33,7 @@ function codec<T>(schema: v.GenericSchema<unknown, T>, maxBytes: number): Codec<
 export const peerCodec: Codec<PeerMessage> = codec(peerMessageSchema, limits.frameBytes);
 export const clientCodec: Codec<ClientMessage> = codec(
   clientMessageSchema,
-  limits.serverFrameBytes,
+  limits.clientFrameBytes,
 );
 export const serverCodec: Codec<ServerMessage> = codec(
   serverMessageSchema,

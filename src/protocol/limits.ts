@@ -14,6 +14,30 @@ export const limits = {
   serverFrameBytes: 1_048_576,
   /** bytes; a first frame: a stranger's hello is some 300 bytes, and decoding costs time. */
   helloFrameBytes: 16_384,
+  /** bytes; a message of a tab: a header of 1,024 columns takes 230 kB. */
+  clientFrameBytes: 524_288,
+  /** connections that are no members', 40 kB each: beyond it who stood there longest is ended. */
+  strangers: 512,
+  /** HTTP connections, those of WebSockets included. */
+  connections: 4_096,
+  /** hellos of newcomers that are looked at in ten seconds; each costs 2 ms, and a welcome. */
+  joinsPerTenSeconds: 120,
+  /** times that a member may come back in ten seconds: who reloads, and is impatient. */
+  returnsPerTenSeconds: 10,
+  /** ms of the server's time that the messages of one tab take of ten seconds; then it has to wait. */
+  workPerTenSeconds: 1_000,
+  /** signaling messages from one member to another in ten seconds: an offer and its candidates are some 20. */
+  signalsPerTenSeconds: 200,
+  /** bytes waiting for a tab beyond which nothing is relayed to it: not for others to fill. */
+  relayedBytes: 1_048_576,
+  /** connections that a neighbour may offer in ten seconds: one that fails at once is tried 5 times. */
+  offersPerTenSeconds: 6,
+  /** times that one member is named for what does not hold, until the server starts anew. */
+  timesNamed: 10,
+  /** ms between two lists of members: who comes and goes in between is in the next. */
+  membersEveryMs: 250,
+  /** models that the database keeps: the newest, and besides them the best. */
+  keptModels: 8,
   /** members of one task: a full mesh beyond it exceeds a browser's connections. */
   members: 20,
   /** requests a peer may have waiting with us; BitTorrent's customary `reqq`. */
@@ -30,8 +54,6 @@ export const limits = {
   headersPerRound: 24,
   /** columns of one header: 16 Mi parameters at n = 4096 take 546 as a model. */
   columns: maxColumns,
-  /** rounds whose batches a tab keeps: the one being exchanged and the one before it. */
-  keptRounds: 2,
   /** strikes (bad chunks) after which a peer is refused for the round. */
   strikes: 3,
   /** closed rounds a newcomer is told of, the newest, and their bytes: half of a frame is for the rest. */

@@ -63,6 +63,7 @@ export class CoordinatorContext {
   /** Names a member to everybody, and strikes it: what it sent does not hold. */
   caught(peer: PeerId, what: Caught['what'], reason: string) {
     this.members.strike(peer);
+    if (this.members.strikes(peer) > limits.timesNamed) return;
     this.warn(`${shortId(peer)}: ${what} refused: ${reason}`);
     this.broadcast({ type: 'caught', peer, what, reason: reason.slice(0, limits.reasonLength) });
   }

@@ -85,15 +85,16 @@ export class RoundCoordinator {
       this.#enter(next, now);
     }
     this.#revoke();
-    if (context.members.takeChanged()) {
-      context.broadcast({ type: 'members', members: context.members.list() });
+    if (context.members.isListDue(now)) {
+      context.broadcast({ type: 'members', members: context.members.takeList(now) });
     }
     return context.takeEffects();
   }
 
   /** When `handle` wants to be called again at the latest, or null. ms */
   nextWake(now: number): number | null {
-    const times = [this.#context.members.nextGraceEnd(now), this.#phase.deadline];
+    const { members } = this.#context;
+    const times = [members.nextGraceEnd(now), members.listDue, this.#phase.deadline];
     const future = times.filter((time) => time !== null && time > now) as number[];
     return future.length === 0 ? null : Math.min(...future);
   }
@@ -121,6 +122,11 @@ export class RoundCoordinator {
 
   isMember(peer: PeerId): boolean {
     return this.#context.members.isOnline(peer);
+  }
+
+  /** Whether somebody has its place, connected or for a while not. */
+  hasPlace(peer: PeerId): boolean {
+    return this.#context.members.has(peer);
   }
 
   #enter(next: Next, now: number) {

@@ -1,5 +1,5 @@
 import { equalBytes, type PeerId } from '../lib/index.ts';
-import type { Metrics, RoundRecord } from '../protocol/index.ts';
+import { limits, type Metrics, type RoundRecord } from '../protocol/index.ts';
 import { decodeHeader, type SignedHeader, type StateUpdate } from '../vds/index.ts';
 import { meanMetrics } from './metrics.ts';
 
@@ -60,6 +60,7 @@ export class Ledger {
   ): boolean {
     const last = this.#history.at(-1);
     if (last?.round !== report.round || last.attempt !== report.attempt) return false;
+    if (!last.authors.includes(peer)) return false; // it was never asked
     if (this.#reported.has(peer)) return false;
     this.#reported.add(peer);
     return !equalBytes(last.digest, report.digest);
@@ -68,6 +69,7 @@ export class Ledger {
   /** The Data Owner put another model in the place of the current one. */
   replace(model: SignedHeader) {
     this.#model = model;
+    this.#metrics.clear();
   }
 
   /** So many of a round's updates are revoked by now; false if the round is not known. */
@@ -79,14 +81,19 @@ export class Ledger {
     return true;
   }
 
-  /** What a member found of the newest model; the record with all that were found, or null. */
+  /**
+   * What a member found of the newest model, once; the record with all that were found, or null.
+   * Who did not author it may measure it, too, while there is room.
+   */
   measured(
     peer: PeerId,
     round: number,
     metrics: Metrics,
   ): (RoundRecord & { readonly metrics: Metrics }) | null {
     const last = this.#history.at(-1);
-    if (last?.round !== round) return null;
+    if (last?.round !== round || this.#metrics.has(peer)) return null;
+    const isGuest = !last.authors.includes(peer);
+    if (isGuest && this.#metrics.size >= limits.members) return null;
     this.#metrics.set(peer, metrics);
     const record = { ...last, metrics: meanMetrics([...this.#metrics.values()]) };
     this.#history[this.#history.length - 1] = record;

@@ -22,6 +22,8 @@ export class Members {
   readonly #states = new Map<PeerId, MemberState>();
   readonly #graceMs: number;
   #changed = false;
+  /** When the list was told last. ms */
+  #toldAt = -Infinity;
   /** Kept when a member goes: coming back forgives nothing. */
   readonly #strikes = new Map<PeerId, number>();
 
@@ -48,7 +50,7 @@ export class Members {
 
   setReady(peer: PeerId, ready: boolean, samples: number) {
     const member = this.#states.get(peer);
-    if (!member) return;
+    if (!member || (member.ready === ready && member.samples === samples)) return;
     Object.assign(member, { ready, samples });
     this.#changed = true;
   }
@@ -127,11 +129,20 @@ export class Members {
     }));
   }
 
-  /** Whether anything changed since this was last asked. */
-  takeChanged(): boolean {
-    const changed = this.#changed;
+  /** When everybody is to be told the list, or null if nothing changed since the last time. ms */
+  get listDue(): number | null {
+    return this.#changed ? this.#toldAt + limits.membersEveryMs : null;
+  }
+
+  isListDue(now: number): boolean {
+    return this.listDue !== null && now >= this.listDue;
+  }
+
+  /** The list, to be told to everybody. */
+  takeList(now: number): Member[] {
     this.#changed = false;
-    return changed;
+    this.#toldAt = now;
+    return this.list();
   }
 
   /** When the next grace runs out after `now`, or null. ms */
