@@ -1,4 +1,7 @@
-import { clientCodec, serverCodec } from '../src/protocol/index.ts';
+import { identityOf } from '../src/crypto/index.ts';
+import type { PeerId } from '../src/lib/index.ts';
+import { clientCodec, limits, serverCodec } from '../src/protocol/index.ts';
+import { ScriptedTab } from '../signaling/scripted-tab.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { expect, selfId, test } from './swarm.ts';
 
@@ -19,6 +22,50 @@ function corruptPieces(pieces: number) {
 
 /** So that a round does not wait long for what a liar cannot deliver. */
 const deadlines = { trainMs: 60_000, admitMs: 10_000, exchangeMs: 10_000 };
+
+test('offers that lead nowhere cost a tab a few connections, and others none', async ({
+  coordinate,
+  browser,
+  openTab,
+}) => {
+  const { url } = await coordinate({ minimum: 3, rounds: 1 });
+  const context = await browser.newContext();
+  await context.addInitScript(() => {
+    Reflect.set(globalThis, 'connections', 0);
+    const Real = RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Real {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        Reflect.set(globalThis, 'connections', (Reflect.get(globalThis, 'connections') as number) + 1); // prettier-ignore
+      }
+    };
+  });
+  const tab = await openTab(url, context);
+  const id = (await selfId(tab)) as PeerId;
+  // Of a pair the lower id offers.
+  const identities = Array.from({ length: 255 }, (_, n) => identityOf(new Uint8Array(32).fill(n)));
+  const lowest = identities.sort((a, b) => (a.id < b.id ? -1 : 1))[0];
+  const { tab: attacker } = await ScriptedTab.join(url, lowest);
+  await expect(tab.getByTestId('member-row')).toHaveCount(2);
+  const junk = [
+    { type: 'offer', sdp: 'v=0' },
+    { type: 'candidate', candidate: { candidate: '' } },
+    { type: 'transceiverRequest', transceiverRequest: { kind: 'video' } },
+  ];
+  for (let session = 0; session < 50; session++) {
+    for (const each of junk) {
+      attacker.send({ type: 'signal', to: id, session, data: JSON.stringify(each) });
+    }
+  }
+  await attacker.close(); // the tab hears of it after all that
+  await expect(tab.getByTestId('member-row')).toHaveCount(1);
+  const connections = await tab.evaluate(() => Reflect.get(globalThis, 'connections') as number);
+  expect(connections).toBeGreaterThan(0);
+  expect(connections).toBeLessThanOrEqual(2 * limits.offersPerTenSeconds);
+  // And it takes part as if nothing had been.
+  await Promise.all([openTab(url), openTab(url)]);
+  await expect(tab.getByTestId('finished')).toBeVisible();
+});
 
 test('corrupted chunks are caught, their source is named, and they come from elsewhere', async ({
   browser,

@@ -1,8 +1,9 @@
 // The package's own bundle: its source needs Node's streams and globals.
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import type { PeerId } from '../lib/index.ts';
-import { limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
+import { Budget, type PeerId } from '../lib/index.ts';
+import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
 import { offers } from '../swarm/index.ts';
+import { now } from './clock.ts';
 
 export interface PeerLinksEvents {
   signal(to: PeerId, session: number, data: string): void;
@@ -41,6 +42,8 @@ export class PeerLinks {
     PeerId,
     { failures: number; timer?: ReturnType<typeof setTimeout> }
   >();
+  /** How many connections each neighbour may still offer. */
+  readonly #offers = new Map<PeerId, Budget>();
   #neighbours: ReadonlySet<PeerId> = new Set();
   #sessions = Math.floor(Math.random() * 0x7fffffff);
 
@@ -54,6 +57,9 @@ export class PeerLinks {
   setNeighbours(neighbours: readonly PeerId[]): void {
     this.#neighbours = new Set(neighbours);
     for (const peer of this.#links.keys()) if (!this.#neighbours.has(peer)) this.close(peer);
+    for (const peer of this.#offers.keys()) {
+      if (!this.#neighbours.has(peer)) this.#offers.delete(peer);
+    }
     for (const [peer, { timer }] of this.#retries) {
       if (this.#neighbours.has(peer)) continue;
       clearTimeout(timer);
@@ -69,9 +75,13 @@ export class PeerLinks {
   /** A signaling message from `peer`, relayed by the coordinator. */
   signal(peer: PeerId, session: number, data: string): void {
     if (!this.#neighbours.has(peer)) return;
+    const signal = decodeSignal(data);
+    if (!signal.ok) return;
     let link = this.#links.get(peer);
     if (link?.session !== session) {
-      if (offers(this.#self, peer)) return; // an answer to an offer of ours that is no more
+      // Else an answer to an offer of ours that is no more, or a candidate for one of theirs.
+      if (signal.value.type !== 'offer' || offers(this.#self, peer)) return;
+      if (!this.#mayOffer(peer)) return;
       if (link) this.#replace(peer, link);
       link = this.#open(peer, session, false);
     }
@@ -116,6 +126,13 @@ export class PeerLinks {
   closeAll(): void {
     this.#neighbours = new Set();
     this.setNeighbours([]);
+  }
+
+  /** A connection costs the browser much: a neighbour has a budget of them. */
+  #mayOffer(peer: PeerId): boolean {
+    const budget = this.#offers.get(peer) ?? new Budget(limits.offersPerTenSeconds, now());
+    this.#offers.set(peer, budget);
+    return budget.take(now());
   }
 
   #offer(peer: PeerId): void {

@@ -45,3 +45,4 @@ export {
 } from './task.ts';
 export { signStatement, verifyStatement, type Statement } from './vouch.ts';
 export { protocolVersion } from './version.ts';
+export { decodeSignal } from './signal.ts';
