@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'; // prettier-ignore
 import { dirname, join } from 'node:path';
 import { identityOf, type Identity } from '../src/crypto/index.ts';
 import { SetupError } from './config.ts';
+import { takeLock, type LockTimes } from './folder-lock.ts';
 
 /** The folder that one server, and only one at a time, keeps its state in. */
 export interface DataFolder {
@@ -20,23 +21,39 @@ export interface DataFolder {
 /**
  * Opens the folder, makes it and the Data Owner's key if they are not there.
  *
+ * @param onLost told if another server took the folder, because this one was stopped for long
  * @throws SetupError if it cannot be written, is in use, or holds a broken key.
  */
-export function openDataFolder(path: string): DataFolder {
+export async function openDataFolder(
+  path: string,
+  { onLost, ...times }: { readonly onLost: () => void } & Partial<LockTimes>,
+): Promise<DataFolder> {
   try {
     makeFolder(path);
   } catch (thrown) {
     throw new SetupError(`the data folder ${path} cannot be made: ${reasonOf(thrown)}`);
   }
-  const lock = join(path, 'lock');
-  takeLock(lock, path);
-  const release = () => rmSync(lock, { force: true });
+  const release = await lockFolder(path, onLost, times);
   try {
     const owner = identityOf(Buffer.from(secretIn(join(path, 'owner.key'), 'key'), 'hex'));
     return { path, database: join(path, 'db'), owner, ...ownerToken(path), release };
   } catch (thrown) {
     release();
     throw thrown;
+  }
+}
+
+/** Two servers on one database would destroy it. */
+async function lockFolder(
+  path: string,
+  onLost: () => void,
+  times: Partial<LockTimes>,
+): Promise<() => void> {
+  try {
+    return await takeLock(join(path, 'lock'), onLost, times);
+  } catch (thrown) {
+    if (thrown instanceof SetupError) throw thrown;
+    throw new SetupError(`the data folder ${path} cannot be written: ${reasonOf(thrown)}`);
   }
 }
 
@@ -49,39 +66,6 @@ function makeFolder(path: string): void {
     if (codeOf(thrown) !== 'ENOENT') throw thrown;
     mkdirSync(dirname(path), { recursive: true });
     mkdirSync(path, { mode: 0o700 });
-  }
-}
-
-/** Two servers on one database would destroy it: the lock names the process that has the folder. */
-function takeLock(lock: string, folder: string): void {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx', mode: 0o600 });
-      return;
-    } catch (thrown) {
-      if (codeOf(thrown) !== 'EEXIST') {
-        throw new SetupError(`the data folder ${folder} cannot be written: ${reasonOf(thrown)}`);
-      }
-    }
-    const holder = Number(readFileSync(lock, 'utf8'));
-    if (holder !== process.pid && isAlive(holder)) {
-      throw new SetupError(
-        `the data folder ${folder} is in use by another server (process ${holder}); ` +
-          'stop it or set MURMURATION_DATA_FOLDER',
-      );
-    }
-    rmSync(lock, { force: true }); // its process was killed
-  }
-  throw new SetupError(`the data folder ${folder} is being taken by another server`);
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return codeOf(thrown) === 'EPERM';
   }
 }
 
@@ -105,21 +89,38 @@ export function tokenHash(token: string): Buffer {
 /** 32 bytes in hex, written when the file is first asked for, readable by its owner only. */
 function secretIn(
   path: string,
-  what: 'key' | 'token’s hash',
+  what: keyof typeof cures,
   fresh = randomBytes(32).toString('hex'),
 ): string {
   try {
-    writeFileSync(path, fresh, { flag: 'wx', mode: 0o600 });
+    if (!existsSync(path)) writeAtOnce(path, fresh);
   } catch (thrown) {
-    if (codeOf(thrown) !== 'EEXIST') {
-      throw new SetupError(`the ${what} ${path} cannot be written: ${reasonOf(thrown)}`);
-    }
+    throw new SetupError(`the ${what} ${path} cannot be written: ${reasonOf(thrown)}`);
   }
   chmodSync(path, 0o600);
   const hex = readFileSync(path, 'utf8').trim();
-  if (!/^[0-9a-f]{64}$/.test(hex)) throw new SetupError(`the ${what} ${path} is damaged`);
+  if (!/^[0-9a-f]{64}$/.test(hex))
+    throw new SetupError(`the ${what} ${path} is damaged: ${cures[what]}`);
   return hex;
 }
+
+/** All of the file or nothing, on the disk, whenever the machine stops. Nobody else has the folder. */
+function writeAtOnce(path: string, contents: string): void {
+  const draft = `${path}.new`;
+  const file = openSync(draft, 'w', 0o600);
+  try {
+    writeSync(file, contents);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(draft, path);
+}
+
+const cures = {
+  key: 'put a copy of it in its place, or begin anew with another MURMURATION_DATA_FOLDER',
+  'token’s hash': 'delete it, and the next start draws another token',
+};
 
 function codeOf(thrown: unknown): unknown {
   return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;

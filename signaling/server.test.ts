@@ -16,6 +16,7 @@ import {
   verifyMembership,
 } from '../src/protocol/index.ts';
 import { readConfig, SetupError, type Config } from './config.ts';
+import { openDataFolder } from './data-folder.ts';
 import { digitsTask, type TaskSettings } from './default-task.ts';
 import { ScriptedRound } from './scripted-round.ts';
 import { ScriptedTab } from './scripted-tab.ts';
@@ -462,8 +463,11 @@ describe('a start', () => {
   test('in a folder that is in use touches nothing of it', async () => {
     const path = join(folder, 'used');
     mkdirSync(path);
-    writeFileSync(join(path, 'lock'), String(process.ppid));
+    const other = await openDataFolder(path, { onLost: () => undefined });
+    rmSync(join(path, 'owner.key'));
     await expect(start(configWith('used'))).rejects.toThrow('in use by another server');
+    other.release();
+    expect(existsSync(join(path, 'owner.key'))).toBe(false);
     expect(existsSync(join(path, 'db'))).toBe(false);
   });
 });

@@ -84,7 +84,15 @@ export async function startCoordinator(
   if (!existsSync(resolve(app.folder, 'index.html'))) {
     throw new SetupError(`the app is not built: ${app.folder} has no index.html; npm run build`);
   }
-  const folder = openDataFolder(config.dataFolder);
+  let room: TaskRoom | undefined;
+  const folder = await openDataFolder(config.dataFolder, {
+    onLost() {
+      const reason = 'another server took the data folder while this one was stopped';
+      server.log.error(reason);
+      room?.close(reason);
+      app.onStop?.(reason);
+    },
+  });
   const server = fastify({
     logger: { level: config.logLevel, base: null },
     bodyLimit: limits.serverFrameBytes,
@@ -117,7 +125,7 @@ export async function startCoordinator(
       revoked: await store.revoked(id),
     });
     if (isNew) await addTask(store, id, description, thread);
-    const room = await TaskRoom.open({
+    const opened = await TaskRoom.open({
       id,
       description,
       store,
@@ -130,12 +138,13 @@ export async function startCoordinator(
       ...(app.onStop ? { onStop: app.onStop } : {}),
       auditsRounds: app.auditsRounds ?? false,
     });
+    room = opened;
     const traffic = new Traffic();
-    const options = { room, crs, traffic, tokenHash: folder.tokenHash };
+    const options = { room: opened, crs, traffic, tokenHash: folder.tokenHash };
     await addRoutes(server, options, app.folder, new OwnNames(config.names));
     const url = await listen(server, config);
     const close = async () => {
-      room.close();
+      opened.close();
       await server.close();
       await store?.close();
       await thread.close();
@@ -144,7 +153,7 @@ export async function startCoordinator(
     let closing: Promise<void> | null = null;
     return {
       url,
-      room,
+      room: opened,
       traffic,
       newToken: folder.newToken,
       close: () => (closing ??= close()),
