@@ -2,6 +2,7 @@ import type { Page } from '@playwright/test';
 import { gzipSync } from 'node:zlib';
 import { tensorsOf } from '../src/learning/index.ts';
 import { bytesToFloat32, shortId, type PeerId } from '../src/lib/index.ts';
+import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { expect, selfId, test } from './swarm.ts';
 
 test('a tab that is alone is told to open another one', async ({ coordinate, openTab }) => {
@@ -90,6 +91,41 @@ test('without IndexedDB the tab goes on from memory and says so', async ({
     await expect(tab.getByTestId('notice').first()).toBeVisible();
     await expect(tab.getByTestId('finished')).toBeVisible();
   }
+});
+
+test('a disk that fills up, and fails to give what it has, costs a tab nothing', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url, room } = await coordinate({ minimum: 3, rounds: 2 });
+  const context = await browser.newContext();
+  // In the worker: of the chunks the tenth and every later one cannot be written, and three are not read.
+  const failing = `{
+    const { put, get } = IDBObjectStore.prototype;
+    let [puts, gets] = [0, 0];
+    IDBObjectStore.prototype.put = function (...row) {
+      if (this.name === 'chunks' && ++puts >= 10) throw new DOMException('full', 'QuotaExceededError');
+      return put.apply(this, row);
+    };
+    IDBObjectStore.prototype.get = function (...key) {
+      if (this.name === 'chunks' && ++gets % 3 === 0 && gets <= 9) throw new DOMException('I/O', 'UnknownError');
+      return get.apply(this, key);
+    };
+  }`;
+  await context.route('**/assets/storage.worker-*.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${failing}\n${await response.text()}` });
+  });
+  const failingTab = await openTab(url, context);
+  const tabs = [failingTab, await openTab(url), await openTab(url)];
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  await expect(failingTab.getByText('Chunks are kept in memory only')).toBeVisible();
+  const { warnings } = await tabSnapshot(failingTab);
+  expect(warnings.filter((line) => line.includes('cannot be read: fetching it')).length).toBeGreaterThan(0); // prettier-ignore
+  const history = room.snapshot().history.map(({ authors }) => authors.length);
+  expect(history).toEqual([3, 3]);
+  await expect.poll(async () => new Set((await Promise.all(tabs.map(tabSnapshot))).map(({ digests }) => digests[2])).size).toBe(1); // prettier-ignore
 });
 
 test('the page has no threads of its own, and its first JavaScript is below 350 kB gzipped', async ({

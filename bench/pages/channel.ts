@@ -56,10 +56,8 @@ async function startSwarm(
 ) {
   const identity = identityOf(sha256(utf8ToBytes(name)));
   const storage = startStorage();
-  await storage.open(
-    `bench-${name}`,
-    proxy(() => undefined),
-  );
+  const quiet = proxy(() => undefined);
+  await storage.open(`bench-${name}`, quiet, quiet);
   const about = { task, ownerKey: owner.id, settings: batch.crs, crs: batch.crs };
   const joined = await storage.join(about);
   if (!joined.ok) throw new Error(joined.error);

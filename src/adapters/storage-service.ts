@@ -7,8 +7,8 @@ import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer,
 import type { ChunkStore, StateUpdate, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
-import { FallbackChunkStore } from './fallback-chunk-store.ts';
 import { StatementBook } from './statement-book.ts';
+import { SturdyChunkStore } from './sturdy-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
 
 /** What verification cost and covered so far. */
@@ -24,8 +24,8 @@ export type BatchAccess = Pick<StorageService, 'lanes' | 'sumBlinders' | 'keepOw
 
 /**
  * The tab's storage server and verifier, in its worker: nothing is stored that was not verified,
- * nothing is read that was not stored. A database that fails is replaced by memory, and that is
- * reported, once.
+ * nothing is read that was not stored. What a database fails to take is kept in memory, what it
+ * fails to give is fetched again; see {@link SturdyChunkStore}.
  */
 export class StorageService {
   #store: ChunkStore = new MemoryChunkStore();
@@ -40,15 +40,23 @@ export class StorageService {
   #crs: LoadedCrs | null = null;
   #totals = { ms: 0, headers: 0, chunks: 0 };
 
-  /** @param onTrouble told when chunks are kept in memory only, and why */
-  async open(database: string, onTrouble: (problem: string) => void): Promise<void> {
+  /**
+   * @param onTrouble told when chunks are kept in memory only, and why
+   * @param onLost told of each chunk that was kept and cannot be read
+   */
+  async open(
+    database: string,
+    onTrouble: (problem: string) => void,
+    onLost: (header: HeaderId, index: number) => Promise<void> | void,
+  ): Promise<void> {
     this.#book = await StatementBook.open(`${database}-freezes`);
-    const troubled = (problem: string) => {
-      this.#made.clear();
-      onTrouble(problem);
+    const lost = async (header: HeaderId, index: number) => {
+      this.#made.delete(header);
+      await onLost(header, index);
     };
     try {
-      this.#store = new FallbackChunkStore(await DexieChunkStore.open(database), troubled);
+      const disk = await DexieChunkStore.open(database);
+      this.#store = new SturdyChunkStore(disk, { onTrouble, onLost: lost });
     } catch (thrown) {
       onTrouble(messageOf(thrown));
     }

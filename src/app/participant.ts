@@ -77,6 +77,10 @@ export class Participant {
       proxy((problem: string) => {
         addNotice(this.store, `Chunks are kept in memory only: ${problem}`);
       }),
+      proxy((header: HeaderId, index: number) => {
+        this.#swarm?.lost(header, index);
+        this.#rounds?.lost(header, index);
+      }),
     );
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     this.#link = new CoordinatorLink(`${scheme}://${location.host}/ws`, {

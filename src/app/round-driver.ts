@@ -2,7 +2,7 @@ import { proxy, type Remote } from 'comlink';
 import { now, type StorageService, type TrainingService } from '../adapters/index.ts';
 import type { Identity } from '../crypto/index.ts';
 import { messageOf, ok, type HeaderId, type PeerId, type TaskId } from '../lib/index.ts';
-import type { ClientMessage, Metrics } from '../protocol/index.ts';
+import type { ClientMessage, Metrics, VerifiedManifest } from '../protocol/index.ts';
 import { isUnsigned, RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { headerId } from '../vds/index.ts';
 import { RoundClock } from './round-clock.ts';
@@ -83,6 +83,10 @@ export class RoundDriver {
     this.#handle({ type: 'data', samples });
   }
 
+  lost(header: HeaderId, index: number): void {
+    this.#handle({ type: 'lost', header, index });
+  }
+
   stored(header: HeaderId, index: number): void {
     this.#handle({ type: 'stored', header, index });
   }
@@ -130,6 +134,9 @@ export class RoundDriver {
       case 'train':
         this.#guard(this.#train(effect));
         break;
+      case 'pause':
+        this.#options.onPaused();
+        break;
       case 'cancel-training':
         this.#guard(training.cancel());
         break;
@@ -137,7 +144,7 @@ export class RoundDriver {
         this.#inOrder(() => this.#seal(effect));
         break;
       case 'aggregate':
-        this.#guard(this.#aggregate(effect));
+        this.#guard(this.#aggregate(effect), () => this.#sumFailed(effect.manifest));
         break;
       case 'relay':
         this.#guard(this.#relay(effect));
@@ -146,7 +153,7 @@ export class RoundDriver {
         this.#options.swarm.take(effect.header, effect.index, effect.payload);
         break;
       case 'upload':
-        this.#guard(this.#upload(effect));
+        this.#guard(this.#upload(effect), () => this.#sumFailed(effect.manifest));
         break;
       case 'feedback':
         this.#guard(training.feedback(effect.included));
@@ -173,7 +180,6 @@ export class RoundDriver {
       if (result !== null) this.#handle({ type: 'trained', round, attempt, ...result });
     } catch (thrown) {
       onLog('error', `training failed: ${messageOf(thrown)}`);
-      this.#options.onPaused();
       this.#handle({ type: 'train-failed', round, attempt });
     }
     onTraining(null);
@@ -194,6 +200,10 @@ export class RoundDriver {
     const digest = await this.#options.training.aggregate(model.id, entries, scales);
     this.#options.onAggregated(round, digest);
     this.#handle({ type: 'aggregated', round, attempt, revision, digest });
+  }
+
+  #sumFailed({ round, attempt, revision }: VerifiedManifest): void {
+    this.#handle({ type: 'sum-failed', round, attempt, revision });
   }
 
   async #relay({ round, attempt, header, index }: Effect<'relay'>): Promise<void> {
@@ -244,7 +254,10 @@ export class RoundDriver {
       .catch((thrown: unknown) => this.#options.onLog('error', messageOf(thrown)));
   }
 
-  #guard(work: Promise<void>): void {
-    work.catch((thrown: unknown) => this.#options.onLog('error', messageOf(thrown)));
+  #guard(work: Promise<void>, onFailed: () => void = () => undefined): void {
+    work.catch((thrown: unknown) => {
+      this.#options.onLog('error', messageOf(thrown));
+      onFailed();
+    });
   }
 }

@@ -97,6 +97,11 @@ export class SwarmDriver {
     });
   }
 
+  /** A chunk that was stored is not there any more. */
+  lost(header: HeaderId, index: number): void {
+    this.#handle({ type: 'lost', header, index });
+  }
+
   /** A chunk that the coordinator sent. */
   take(header: HeaderId, index: number, payload: Uint8Array): void {
     this.#handle({ type: 'seeded', header, index, payload });

@@ -49,6 +49,14 @@ export class Bitfield {
     return true;
   }
 
+  /** Clears a bit; false if it was not set. */
+  clear(index: number): boolean {
+    if (index < 0 || index >= this.length || !this.has(index)) return false;
+    this.#bytes[index >> 3] = (this.#bytes[index >> 3] ?? 0) & ~(1 << (7 - (index & 7)));
+    this.#count--;
+    return true;
+  }
+
   /** The bits that are set, ascending. */
   indices(): number[] {
     return Array.from({ length: this.length }, (_, index) => index).filter((i) => this.has(i));

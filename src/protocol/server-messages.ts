@@ -65,6 +65,8 @@ export const clientMessageSchema = v.variant('type', [
   }),
   /** SHA-256 of the model that I arrived at. */
   v.strictObject({ type: v.literal('done'), round, attempt, revision, digest }),
+  /** I have lost what the sum is made of, which `upload` asked for: ask somebody else. */
+  v.strictObject({ type: v.literal('no-sum'), round, attempt, revision }),
   /** The header of the sum S, as asked for by `upload`; its chunks follow. */
   v.strictObject({
     type: v.literal('sum-header'),

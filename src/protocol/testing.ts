@@ -223,6 +223,7 @@ export const clientMessages: Every<ClientMessage> = {
     payload: fc.option(bits),
   }),
   done: fc.record({ type: is('done'), round, attempt, revision, digest: exactly(32) }),
+  'no-sum': fc.record({ type: is('no-sum'), round, attempt, revision }),
   'sum-header': fc.record({ type: is('sum-header'), round, attempt, revision, signed: header }),
   sum: fc.record({ type: is('sum'), round, attempt, revision, index, payload: bits }),
   metrics: fc.record({ type: is('metrics'), round, metrics }),

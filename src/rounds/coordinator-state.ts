@@ -16,6 +16,7 @@ export type RoundMessage = Extract<
       | 'complaint'
       | 'relayed'
       | 'done'
+      | 'no-sum'
       | 'metrics'
       | 'bye';
   }

@@ -25,6 +25,8 @@ export type MemberEvent =
     }
   /** One more verified chunk is stored. */
   | { readonly type: 'stored'; readonly header: HeaderId; readonly index: number }
+  /** A chunk that was stored is not there any more; `stored` follows when it is again. */
+  | { readonly type: 'lost'; readonly header: HeaderId; readonly index: number }
   | ({
       readonly type: 'trained';
       readonly metrics: Metrics;
@@ -37,6 +39,8 @@ export type MemberEvent =
       readonly revision: number;
       readonly digest: Uint8Array;
     } & RoundRef)
+  /** Answers `aggregate` or `upload`: it cannot be done with what is there. */
+  | ({ readonly type: 'sum-failed'; readonly revision: number } & RoundRef)
   | { readonly type: 'evaluated'; readonly round: number; readonly metrics: Metrics }
   | { readonly type: 'tick' };
 
@@ -48,6 +52,8 @@ export type MemberEffect =
   | { readonly type: 'keep'; readonly headers: readonly HeaderId[] }
   | ({ readonly type: 'train'; readonly model: VerifiedHeader } & RoundRef)
   | { readonly type: 'cancel-training' }
+  /** Training does not work: no part is taken until the user says so. */
+  | { readonly type: 'pause' }
   /** Quantise, cut, sign and store the trained update. */
   | ({
       readonly type: 'seal';

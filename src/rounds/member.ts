@@ -65,8 +65,11 @@ export class RoundMember {
       case 'trained':
         this.#trained(event);
         break;
+      case 'lost':
+        this.#held.get(event.header)?.clear(event.index);
+        break;
       case 'train-failed':
-        if (this.#at('training', event)) this.#data(null);
+        this.#trainFailed(event);
         break;
       case 'sealed':
         if (!this.#at('sealing', event)) break;
@@ -74,6 +77,9 @@ export class RoundMember {
         break;
       case 'aggregated':
         this.#aggregated(event);
+        break;
+      case 'sum-failed':
+        this.#sumFailed(event);
         break;
       case 'evaluated':
         this.#send({ type: 'metrics', round: event.round, metrics: event.metrics });
@@ -173,7 +179,9 @@ export class RoundMember {
     if (!('manifest' in step) || !isSame(step, message)) return;
     const { manifest } = step;
     if (!step.frozen || manifest.revision !== message.revision) return;
-    if (step.name === 'done') this.#effects.push({ type: 'upload', manifest });
+    // All was here when this tab vouched for it.
+    if (!this.#holdsAll(step)) this.#sendNoSum(manifest);
+    else if (step.name === 'done') this.#effects.push({ type: 'upload', manifest });
     else this.#step = { ...step, asked: true };
   }
 
@@ -224,6 +232,18 @@ export class RoundMember {
     if (step.scales !== null) this.#seal(step, step.scales);
   }
 
+  /** Where the model is not there any more, training begins again once it is. */
+  #trainFailed(event: Extract<MemberEvent, { type: 'train-failed' }>) {
+    const step = this.#step;
+    if (step.name !== 'training' || !isSame(step, event)) return;
+    if (this.#model !== null && !this.#holds(this.#model)) {
+      this.#step = { ...step, name: 'waiting-for-model' };
+      return;
+    }
+    this.#effects.push({ type: 'pause' });
+    this.#data(null);
+  }
+
   #seal(ref: RoundRef, scales: readonly number[]) {
     if (this.#opening === null) return;
     this.#step = { name: 'sealing', ...refOf(ref) };
@@ -269,6 +289,21 @@ export class RoundMember {
     this.#step = { ...step, name: 'done', digest, report };
     this.#send(report);
     if (step.asked) this.#effects.push({ type: 'upload', manifest: step.manifest });
+  }
+
+  /** With chunks that were lost the exchange goes on; else the others do without this sum. */
+  #sumFailed(event: Extract<MemberEvent, { type: 'sum-failed' }>) {
+    const step = this.#step;
+    if ((step.name !== 'aggregating' && step.name !== 'done') || !isSame(step, event)) return;
+    const { manifest, headers, frozen } = step;
+    if (manifest.revision !== event.revision) return;
+    if (step.asked || step.name === 'done') this.#sendNoSum(manifest);
+    if (this.#holdsAll(step)) this.#drop();
+    else this.#step = { name: 'exchanging', ...refOf(step), manifest, headers, frozen, asked: false }; // prettier-ignore
+  }
+
+  #sendNoSum({ round, attempt, revision }: VerifiedManifest) {
+    this.#send({ type: 'no-sum', round, attempt, revision });
   }
 
   #closed({ record, model }: Extract<VerifiedMessage, { type: 'closed' }>) {
@@ -338,6 +373,11 @@ export class RoundMember {
     return this.#held.get(header.id)?.complete === true;
   }
 
+  /** All that the sum of a manifest, and the model after it, are made of. */
+  #holdsAll({ headers }: Exchange): boolean {
+    return [this.#model, ...headers].every((header) => header !== null && this.#holds(header));
+  }
+
   /** Decides what follows from the state. */
   #evaluate(now: number) {
     const model = this.#model;
@@ -353,11 +393,7 @@ export class RoundMember {
     }
     if (step.name === 'exchanging') {
       this.#vouch(step, now);
-      if (
-        step.frozen &&
-        this.#holds(model) &&
-        step.headers.every((header) => this.#holds(header))
-      ) {
+      if (step.frozen && this.#holdsAll(step)) {
         this.#step = { ...step, name: 'aggregating' };
         const { manifest, headers } = step;
         this.#effects.push({ type: 'aggregate', manifest, model, headers });

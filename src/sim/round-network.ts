@@ -210,11 +210,8 @@ export class RoundNetwork {
   }
 
   #memberEffect(member: SimulatedMember, effect: MemberEffect): void {
-    const machine = member.machine;
-    const reply: Reply = (ms, event) =>
-      this.#later(ms, () => {
-        if (member.machine === machine) this.member(member, event());
-      });
+    const { machine } = member;
+    const reply = this.#replies(member);
     switch (effect.type) {
       case 'send':
         if (member.online) this.#send(member, effect.message);
@@ -273,9 +270,19 @@ export class RoundNetwork {
       case 'cancel-training':
         member.trainings++;
         break;
+      case 'pause':
       case 'feedback':
         break;
     }
+  }
+
+  /** Answers to a machine that a reload may have thrown away. */
+  #replies(member: SimulatedMember): Reply {
+    const { machine } = member;
+    return (ms, event) =>
+      this.#later(ms, () => {
+        if (member.machine === machine) this.member(member, event());
+      });
   }
 
   #send(member: SimulatedMember, message: ClientMessage): void {
@@ -362,6 +369,15 @@ export class RoundNetwork {
     this.member(member, { type: 'stored', header: id, index });
   }
 
+  /** A member's store loses a batch; what it is fetched again with is the swarm's business. */
+  lose(member: SimulatedMember, header: VerifiedHeader): void {
+    member.held.delete(header.id);
+    for (const index of header.columns.keys()) {
+      this.member(member, { type: 'lost', header: header.id, index });
+    }
+    this.#fetch(member, header, this.#replies(member));
+  }
+
   /** Verifies chunks as a tab does, and keeps them if all hold. */
   accept(
     { server, held }: SimulatedMember,
@@ -398,8 +414,10 @@ export class RoundNetwork {
     const weights = entries.map(({ weight }) => weight);
     const updates = entries.map(({ header }) => lanes(header));
     const base = lanes(model.id);
-    // What was revoked meanwhile is not there: what the coordinator says next goes without it.
-    if ([base, ...updates].some(({ length }) => length === 0)) return { type: 'tick' };
+    // Revoked or lost meanwhile.
+    if ([base, ...updates].some(({ length }) => length === 0)) {
+      return { type: 'sum-failed', round, attempt, revision };
+    }
     const sum = sumUpdates(updates, weights);
     const next = applySum(bytesToFloat32(base), sum, totalOf(weights), scales, this.owner.tensors);
     member.sum = { sum, model: next };
@@ -426,7 +444,10 @@ export class RoundNetwork {
       payloads: member.held.get(header) ?? [],
       weight,
     }));
-    if (terms.some(({ payloads }) => payloads.length === 0)) return;
+    if (terms.some(({ payloads }) => payloads.length === 0)) {
+      this.member(member, { type: 'sum-failed', round, attempt, revision });
+      return;
+    }
     this.#collecting = null;
     const { opening, digest } = manifest;
     const about = { task: this.owner.task, opening, kind: 'sum', manifest: digest } as const;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { decodeCanonical } from '../crypto/index.ts';
-import { at, bytesToHex, type PeerId } from '../lib/index.ts';
+import { at, bytesToHex, type HeaderId, type PeerId } from '../lib/index.ts';
 import { limits, roundRecordSchema, serverCodec, signManifest, verifyManifest, type ClientMessage, type Manifest } from '../protocol/index.ts'; // prettier-ignore
 import { RoundCoordinator } from '../rounds/index.ts';
 import { outcomeOf } from './outcome.ts';
@@ -184,6 +184,64 @@ describe('a member that', () => {
     expect(members.filter(({ online }) => online).map(({ peer }) => peer).sort()).toEqual(ids(tabs)); // prettier-ignore
     expect(members).toHaveLength(limits.members);
     expect(newcomers.every((tab) => tab.machine.snapshot().model === null)).toBe(true);
+  });
+
+  describe('loses an update from its disk', () => {
+    /** The update of the first tab, as the last one has it. */
+    const losing = () => {
+      const started = start(3, { rounds: 1, minimum: 3 });
+      const { network, tabs } = started;
+      const loser = at(tabs, 2);
+      const step = (name: string) => () => loser.machine.snapshot().step.name === name;
+      const lose = () => {
+        const header = network.admitted.get(at(tabs, 0).identity.id);
+        if (!header) throw new Error('it is admitted');
+        network.lose(loser, header);
+      };
+      return { ...started, loser, step, lose };
+    };
+
+    test.each(['exchanging', 'aggregating'])(
+      'while %s: it is fetched again, and all agree',
+      (name) => {
+        const { network, tabs, closed, record, loser, step, lose } = losing();
+        const has = () => loser.held.has(network.admitted.get(at(tabs, 0).identity.id)?.id ?? ('' as HeaderId)); // prettier-ignore
+        expect(network.run(() => step(name)() && has(), minute)).toBe(true);
+        lose();
+        expect(network.run(closed(1), minute)).toBe(true);
+        expect(record(1).ms).toBeLessThan(5_000);
+        network.run(() => false, 2_000);
+        expect(new Set(outcomeOf(network).models).size).toBe(1);
+      },
+    );
+
+    test('before it delivers the sum: it says so, and another one is asked at once', () => {
+      const { network, closed } = losing();
+      for (const tab of network.members.values()) tab.uploadMs = 50;
+      expect(network.run(() => network.collections.length === 1, minute)).toBe(true);
+      const askedAt = network.now;
+      const asked = network.members.get(at(network.collections, 0).from);
+      const other = [...network.members.values()].find((tab) => tab !== asked);
+      const header = other && network.admitted.get(other.identity.id);
+      if (!asked || !header) throw new Error('they are members');
+      network.run(() => asked.machine.snapshot().step.name === 'done', minute);
+      network.lose(asked, header);
+      expect(network.run(closed(1), minute)).toBe(true);
+      expect(network.collections.map(({ from }) => from)).toHaveLength(2);
+      expect(network.now - askedAt).toBeLessThan(3_000);
+      expect(network.log.filter((line) => line.includes('refused'))).toEqual([]);
+      network.run(() => false, 2_000);
+      expect(new Set(outcomeOf(network).models).size).toBe(1);
+    });
+
+    test('that it needs and nobody has any more: the others go on without it', () => {
+      const { network, tabs, closed, loser, step, lose } = losing();
+      expect(network.run(step('aggregating'), minute)).toBe(true);
+      loser.unreachable.add(at(tabs, 0).identity.id);
+      lose();
+      expect(network.run(closed(1), minute)).toBe(true);
+      expect(network.log.filter((line) => line.includes('refused'))).toEqual([]);
+    });
   });
 
   test('sees a round fail drops what it exchanged for it', () => {

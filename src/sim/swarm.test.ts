@@ -301,6 +301,36 @@ describe('serving', () => {
   });
 });
 
+describe('a chunk that cannot be read any more', () => {
+  test('is fetched again, announced again, and rejected meanwhile', () => {
+    const network = new SwarmNetwork(61);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => network.addPeer(name));
+    if (!a || !b || !c) throw new Error('three peers');
+    const batch = network.makeBatch('a', 3);
+    network.give(a, batch);
+    network.give(b, batch);
+    network.give(c, batch, []);
+    network.connectAll();
+    const { id } = batch.header;
+    b.chunks.get(id)?.delete(1);
+    network.handle(b, { type: 'lost', header: id, index: 1 });
+    const all = () => network.holds(b, batch) && network.holds(c, batch);
+    expect(network.run(all, 60_000)).toBe(true);
+    expect(network.closes).toEqual([]);
+    expect(b.engine.snapshot().batches[0]?.held.complete).toBe(true);
+  });
+
+  test('and was not there before is nothing new', () => {
+    const network = new SwarmNetwork(62);
+    const peer = network.addPeer('a');
+    const batch = network.makeBatch('a', 3);
+    network.give(peer, batch, [0]);
+    network.handle(peer, { type: 'lost', header: batch.header.id, index: 1 });
+    network.handle(peer, { type: 'lost', header: batch.header.id, index: 999 });
+    expect(peer.log).toEqual([]);
+  });
+});
+
 describe('a peer that does not keep its word', () => {
   /** A holder and who wants its batch. */
   function pair(seed: number, chunks = 8) {

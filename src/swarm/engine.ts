@@ -109,6 +109,9 @@ export class SwarmEngine {
       case 'stored':
         this.#stored(event, now);
         break;
+      case 'lost':
+        this.#lost(event);
+        break;
       case 'refused':
         this.#refused(event, now);
         break;
@@ -478,6 +481,15 @@ export class SwarmEngine {
     batch.unannounced.push(index);
     this.#announceAt = Math.min(this.#announceAt, now + patience.haveMs);
     if (batch.unannounced.length >= 64) this.#announceAt = now;
+  }
+
+  /** It is asked for again; who asks us for it meanwhile is told that it is not here. */
+  #lost({ header, index }: Extract<SwarmEvent, { type: 'lost' }>) {
+    const batch = this.#batches.get(header);
+    if (batch?.held.clear(index) !== true) return;
+    const place = batch.unannounced.indexOf(index);
+    if (place >= 0) batch.unannounced.splice(place, 1);
+    this.#log('warn', null, `chunk ${index} of ${shortId(header)} cannot be read: fetching it`);
   }
 
   #refused(event: Extract<SwarmEvent, { type: 'refused' }>, now: number) {

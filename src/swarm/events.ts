@@ -57,6 +57,8 @@ export type SwarmEvent =
       /** null: the coordinator, as the seed of last resort. */
       readonly from: PeerId | null;
     }
+  /** A chunk that was stored is not there any more. */
+  | { readonly type: 'lost'; readonly header: HeaderId; readonly index: number }
   /** Answers `store`: the chunk failed verification. */
   | {
       readonly type: 'refused';

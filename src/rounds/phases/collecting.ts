@@ -101,8 +101,12 @@ export class Collecting implements Phase {
     }
   }
 
-  hear(peer: PeerId, message: PhaseMessage) {
+  hear(peer: PeerId, message: PhaseMessage, now: number) {
     if (!this.#issued.headers.has(peer)) return;
+    if (message.type === 'no-sum') {
+      const isAsked = peer === this.#from && message.revision === this.#issued.manifest.revision;
+      if (isAsked && !this.#delivered) this.#askAnother(now);
+    }
     if (message.type === 'done' && message.revision === this.#issued.manifest.revision) {
       this.#reports.set(peer, message.digest);
     }
