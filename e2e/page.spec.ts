@@ -93,6 +93,22 @@ test('without IndexedDB the tab goes on from memory and says so', async ({
   }
 });
 
+for (const worker of ['storage', 'training']) {
+  test(`a page whose ${worker} worker cannot be loaded says so`, async ({
+    browser,
+    coordinate,
+    openTab,
+  }) => {
+    const { url } = await coordinate();
+    const context = await browser.newContext();
+    await context.route(`**/assets/${worker}.worker-*.js`, (route) => route.abort());
+    const tab = await openTab(url, context);
+    await expect(tab.getByTestId('stopped')).toContainText(
+      `the ${worker} worker of this page could not be loaded`,
+    );
+  });
+}
+
 test('a disk that fills up, and fails to give what it has, costs a tab nothing', async ({
   browser,
   coordinate,

@@ -55,7 +55,7 @@ async function startSwarm(
   onStored: () => void,
 ) {
   const identity = identityOf(sha256(utf8ToBytes(name)));
-  const storage = startStorage();
+  const { service: storage } = startStorage();
   const quiet = proxy(() => undefined);
   await storage.open(`bench-${name}`, quiet, quiet);
   const about = { task, ownerKey: owner.id, settings: batch.crs, crs: batch.crs };

@@ -67,21 +67,7 @@ export class Participant {
     if (temporary !== null) {
       addNotice(this.store, `A reload starts over as a new member: ${temporary}.`);
     }
-    this.#storage = startStorage();
-    this.#training = startTraining();
-    const { port1, port2 } = new MessageChannel();
-    await this.#storage.connect(transfer(port1, [port1]));
-    await this.#training.connect(transfer(port2, [port2]));
-    await this.#storage.open(
-      databaseOf(identity),
-      proxy((problem: string) => {
-        addNotice(this.store, `Chunks are kept in memory only: ${problem}`);
-      }),
-      proxy((header: HeaderId, index: number) => {
-        this.#swarm?.lost(header, index);
-        this.#rounds?.lost(header, index);
-      }),
-    );
+    await this.#startWorkers(identity);
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     this.#link = new CoordinatorLink(`${scheme}://${location.host}/ws`, {
       message: (message) => this.#receive(message),
@@ -93,6 +79,38 @@ export class Participant {
       malformed: (reason) => addLog(this.store, 'error', `unreadable message: ${reason}`),
     });
     setInterval(() => this.#publish(), publishEveryMs);
+  }
+
+  /** Rejects if a worker's script cannot be loaded: it would answer nothing, ever. */
+  async #startWorkers(identity: Identity): Promise<void> {
+    const [storage, training] = [startStorage(), startTraining()];
+    this.#storage = storage.service;
+    this.#training = training.service;
+    const broken = Promise.race([storage.broken, training.broken]);
+    await Promise.race([this.#open(identity, storage.service, training.service), broken]);
+    broken.catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
+  }
+
+  async #open(
+    identity: Identity,
+    storage: Remote<StorageService>,
+    training: Remote<TrainingService>,
+  ): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    await Promise.all([
+      storage.connect(transfer(port1, [port1])),
+      training.connect(transfer(port2, [port2])),
+    ]);
+    await storage.open(
+      databaseOf(identity),
+      proxy((problem: string) => {
+        addNotice(this.store, `Chunks are kept in memory only: ${problem}`);
+      }),
+      proxy((header: HeaderId, index: number) => {
+        this.#swarm?.lost(header, index);
+        this.#rounds?.lost(header, index);
+      }),
+    );
   }
 
   /** Trains on this member's share of the task's built-in data. */
