@@ -1,6 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import type { BrowserContext, Page } from '@playwright/test';
 import { shortId, type HeaderId, type PeerId } from '../src/lib/index.ts';
+import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { headerId } from '../src/vds/index.ts';
 import { closedRound, expect, selfId, test } from './swarm.ts';
 
@@ -55,6 +56,36 @@ async function cuttable(context: BrowserContext) {
     mend: () => (isCut = false),
   };
 }
+
+test('a task that is finished goes on from the page, and begins anew', async ({
+  coordinate,
+  openTab,
+}) => {
+  const { url, room, newToken } = await coordinate({ rounds: 1 });
+  const tabs = [await openTab(url), await openTab(url)];
+  for (const tab of tabs)
+    await expect(tab.getByTestId('finished')).toContainText('goes on serving');
+  const [owner] = tabs;
+  if (!owner) throw new Error('two tabs');
+  await owner.getByLabel('Token').fill(newToken ?? '');
+  await owner.getByRole('button', { name: 'Open', exact: true }).click();
+  await owner.getByLabel('Rounds after round 1').fill('2');
+  await owner.getByRole('button', { name: 'Continue', exact: true }).click();
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toHaveCount(0);
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  expect(room.rounds).toEqual({ closed: 3, lastRound: 3 });
+  // A newcomer finds the model, and is told what can be done.
+  const late = await openTab(url);
+  await expect(late.getByTestId('finished')).toContainText('npm run owner -- continue');
+  await owner.getByRole('button', { name: 'Start anew' }).click();
+  await owner.getByRole('button', { name: 'Forget what was learned?' }).click();
+  for (const tab of [...tabs, late]) {
+    await expect(tab.getByTestId('round-number')).toHaveText('4');
+    await expect(tab.getByTestId('finished')).toBeVisible();
+  }
+  const digests = await Promise.all(tabs.map(async (tab) => (await tabSnapshot(tab)).digests[4]));
+  expect(new Set(digests).size).toBe(1);
+});
 
 test('six tabs drop what is revoked and refuse it, also from a tab that was offline meanwhile', async ({
   browser,

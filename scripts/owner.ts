@@ -12,6 +12,8 @@ const usage = `npm run owner -- COMMAND [options]
   revoke BATCH                             every tab drops it and refuses it
   exclude MEMBER | readmit MEMBER          refuse all that it authors from now on, or no more
   replace BATCH --round N | --file F       another model, or another file, takes its place
+  continue --rounds N                      so many rounds more, after the last one
+  restart                                  learn anew, from another starting model
   audit BATCH [--holder MEMBER]            does each holder (or this one) have it now?
   audits                                   what the server's audits came to
   query BATCH --columns 0,2-4 (--weights 1:5,2:1 | --seed HEX) [--holder MEMBER]
@@ -32,6 +34,7 @@ interface Options {
   readonly json: boolean;
   readonly holder: string | undefined;
   readonly round: string | undefined;
+  readonly rounds: string | undefined;
   readonly file: string | undefined;
   readonly columns: string | undefined;
   readonly weights: string | undefined;
@@ -176,6 +179,12 @@ function stateLines({ epoch, revoked }: OwnerApi<'state'>): string[] {
   return [`epoch ${epoch}, ${revoked.length} revoked`, ...revoked.map((id) => `  ${id}`)];
 }
 
+function roundLines({ closed, lastRound }: OwnerApi<'rounds'>): string[] {
+  return [
+    `${closed} rounds closed, ${lastRound === null ? 'and no last one' : `the last one is ${lastRound}`}`,
+  ];
+}
+
 function memberLines({ members, excluded }: OwnerApi<'members'>): string[] {
   return [...members, ...excluded.map((member) => `${member}  excluded`)];
 }
@@ -240,6 +249,16 @@ async function run(command: string, named: string | undefined, options: Options)
       const found = await api.post('members', `members/${member}/${command}`);
       return done(found, memberLines(found));
     }
+    case 'continue': {
+      const { rounds = '' } = options;
+      if (!/^[1-9]\d{0,5}$/.test(rounds)) throw new SetupError('continue takes --rounds N');
+      const found = await api.post('rounds', 'continue', { rounds: Number(rounds) });
+      return done(found, roundLines(found));
+    }
+    case 'restart': {
+      const found = await api.post('rounds', 'restart');
+      return done(found, roundLines(found));
+    }
     case 'batches': {
       const found = await api.get('batches', 'batches?limit=200');
       const lines = found.batches.map(
@@ -274,7 +293,7 @@ function readOptions(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        ...{ url: text, token: text, holder: text, round: text, file: text },
+        ...{ url: text, token: text, holder: text, round: text, rounds: text, file: text },
         ...{ columns: text, weights: text, seed: text, parameter: text },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
@@ -285,9 +304,9 @@ function readOptions(args: readonly string[]) {
       process.exit(0);
     }
     if (positionals.length > 2) throw new Error(`too many words: ${positionals.join(' ')}`);
-    const { url = 'http://localhost:4242', json = false, holder, round, file, columns, weights, seed, parameter } = values; // prettier-ignore
+    const { url = 'http://localhost:4242', json = false, holder, round, rounds, file, columns, weights, seed, parameter } = values; // prettier-ignore
     const token = values.token ?? process.env['MURMURATION_OWNER_TOKEN'] ?? '';
-    const known = ['state', 'batches', 'members', 'audits', 'revoke', 'replace', 'exclude', 'readmit', 'audit', 'query']; // prettier-ignore
+    const known = ['state', 'batches', 'members', 'audits', 'revoke', 'replace', 'exclude', 'readmit', 'continue', 'restart', 'audit', 'query']; // prettier-ignore
     const command = positionals[0] ?? '';
     if (!known.includes(command)) throw new Error(command === '' ? 'no command' : `no command ${command}`); // prettier-ignore
     const options: Options = {
@@ -296,6 +315,7 @@ function readOptions(args: readonly string[]) {
       json,
       holder,
       round,
+      rounds,
       file,
       columns,
       weights,

@@ -37,7 +37,7 @@ describe('the configuration', () => {
       logLevel: 'warn',
       iceServers: [],
       names: [],
-      rounds: 30,
+      rounds: null,
       minimumMembers: 2,
       localEpochs: 2,
       samplesPerMember: 1500,

@@ -37,8 +37,8 @@ export const configSchema = v.strictObject({
   logLevel: v.optional(v.picklist(['silent', 'error', 'warn', 'info', 'debug'], 'must be one of silent, error, warn, info, debug'), 'warn'), // prettier-ignore
   /** STUN and TURN servers for tabs that are not on one network. */
   iceServers: v.optional(v.pipe(v.array(iceServerSchema), v.maxLength(8)), []),
-  /** Rounds of the default task. */
-  rounds: v.optional(whole(1, 100_000), 30),
+  /** Rounds of the default task; unless given it goes on by itself. */
+  rounds: v.optional(v.nullable(whole(1, 100_000)), null),
   /** Members with data that the default task waits for. */
   minimumMembers: v.optional(whole(1, 20), 2),
   /** Local epochs of a round. */

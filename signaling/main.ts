@@ -16,7 +16,7 @@ async function main() {
   });
   const { name, members, rounds } = coordinator.room.description;
   console.log(`\nMurmuration is at  ${coordinator.url}\n`);
-  console.log(`Open it in ${members.minimum === 1 ? 'a tab' : `${members.minimum} tabs`}: they train “${name}” together, ${rounds} rounds.`); // prettier-ignore
+  console.log(`Open it in ${members.minimum === 1 ? 'a tab' : `${members.minimum} tabs`}: they train “${name}” together, ${rounds === null ? 'round after round' : `${rounds} rounds`}.`); // prettier-ignore
   console.log('Ctrl+C stops the server; what was learned stays in its data folder.\n');
   if (coordinator.newToken !== null) {
     console.log(

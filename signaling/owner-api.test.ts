@@ -40,6 +40,8 @@ const owned = [
   ['GET', 'audits'],
   ['POST', `members/${unknown}/exclude`],
   ['POST', `members/${unknown}/readmit`],
+  ['POST', 'continue'],
+  ['POST', 'restart'],
   ['POST', 'files'],
   ['POST', 'admissions'],
   ['POST', `batches/${unknown}/revoke`],
@@ -202,6 +204,8 @@ describe('the Data Owner’s API', () => {
         'post /batches/{header}/queries',
         'post /batches/{header}/replace',
         'post /batches/{header}/revoke',
+        'post /continue',
+        'post /restart',
         'post /files',
         'post /members/{member}/exclude',
         'post /members/{member}/readmit',
@@ -384,6 +388,9 @@ describe('the Data Owner’s API', () => {
     const { id } = await at(tabs, 0).next('ask');
     tab?.send({ type: 'answer', id, answer: { kind: 'refused', reason: 'not held' } });
     expect(await asking).toMatchObject({ code: 2, out: expect.stringContaining('not proved: refused: not held') as string }); // prettier-ignore
+    expect(await terminal(['continue', '--rounds', '3'])).toMatchObject({ code: 0, out: '0 rounds closed, the last one is 12\n' }); // prettier-ignore
+    expect((await terminal(['continue'])).errors).toContain('continue takes --rounds N');
+    expect((await terminal(['continue', '--rounds', '1e9'])).code).toBe(1);
     const revoked = await terminal(['revoke', header.slice(0, 12)]);
     expect(revoked).toMatchObject({ code: 0, out: expect.stringContaining(header) as string });
     expect((await terminal(['revoke', '123456'])).errors).toMatch(/^batch 123456: none begins so/);

@@ -144,4 +144,35 @@ describe('rounds over WebSockets', () => {
     expect(header.id).toBe(scripted.verified(model).id);
     expect(await scripted.downloadModel(header)).toEqual(parameters);
   }, 60_000);
+
+  test('the last one is followed by others when the Data Owner says so, and a restart knows of it', async () => {
+    const joined = await Promise.all([1, 2].map(() => ScriptedTab.join(coordinator.url)));
+    tabs = joined.map(({ tab }) => tab);
+    for (const { tab, welcome } of joined) {
+      expect(welcome.lastRound).toBe(3);
+      await tab.next('finished');
+      tab.send({ type: 'ready', samples: 100 });
+    }
+    expect(await coordinator.room.goOn(2)).toEqual({
+      ok: true,
+      value: { closed: 3, lastRound: 5 },
+    });
+    for (const tab of tabs) expect((await tab.next('last-round')).lastRound).toBe(5);
+    expect((await scripted.run(tabs)).round).toBe(4);
+    const before = coordinator.room.parameters;
+    expect(await coordinator.room.restart()).toEqual({
+      ok: true,
+      value: { closed: 4, lastRound: 7 },
+    });
+    for (const tab of tabs) await tab.next('replaced');
+    expect(coordinator.room.parameters).not.toEqual(before);
+    expect(coordinator.room.parameters.every(Number.isFinite)).toBe(true);
+
+    await coordinator.close();
+    coordinator = await start();
+    const { tab, welcome } = await ScriptedTab.join(coordinator.url);
+    expect(welcome.lastRound).toBe(7);
+    await tab.settled();
+    expect(tab.heard('finished')).toEqual([]);
+  }, 60_000);
 });

@@ -19,6 +19,7 @@ import { finishRecord, RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
 import { cutPayloads, headerId, type StateUpdate } from '../src/vds/index.ts';
 import { Auditor } from './auditor.ts';
+import { startingParameters } from './default-task.ts';
 import { OwnerDesk, type Revocation } from './owner-desk.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import { Questioner } from './questioner.ts';
@@ -36,6 +37,12 @@ export interface Seat {
 
 /** Well within the ten minutes that a state is fresh. */
 const signStateEveryMs = 120_000;
+
+/** How far a task is; `lastRound` null: it has none. */
+export interface Rounds {
+  readonly closed: number;
+  readonly lastRound: number | null;
+}
 
 type Outcome = Extract<CoordinatorEvent, { type: 'collected' }>['outcome'];
 type Of<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
@@ -115,6 +122,7 @@ export class TaskRoom {
       history: await store.history(id, (round) => {
         options.log.error(`the record of round ${round} cannot be read: it is left out`);
       }),
+      lastRound: (await store.lastRound(id)) ?? description.rounds,
       iceServers,
       boot: new Uint8Array(randomBytes(16)),
     });
@@ -255,6 +263,36 @@ export class TaskRoom {
     this.#handle({ type: 'message', peer, message: { type: 'bye' } });
     this.leave(peer, seat);
     return excluded;
+  }
+
+  /** Lets the task go on for so many rounds after its last one. */
+  goOn(rounds: number): Promise<Result<Rounds>> {
+    const { lastRound } = this.rounds;
+    if (lastRound === null) return Promise.resolve(err('the task goes on by itself: it has no last round')); // prettier-ignore
+    return this.#goOnUntil(lastRound + rounds);
+  }
+
+  /** Begins to learn anew, from another starting model, with as many rounds as at first. */
+  async restart(): Promise<Result<Rounds>> {
+    const fresh = float32ToBytes(startingParameters(this.description));
+    const replaced = await this.replace(headerId(this.desk.model.header.header), fresh);
+    if (!replaced.ok) return replaced;
+    const { rounds } = this.description;
+    return rounds === null ? ok(this.rounds) : this.#goOnUntil(this.rounds.closed + rounds);
+  }
+
+  /** How far the task is. */
+  get rounds(): Rounds {
+    return this.#rounds.rounds;
+  }
+
+  async #goOnUntil(lastRound: number): Promise<Result<Rounds>> {
+    if (this.#closed) return err(shuttingDown);
+    if (lastRound > limits.rounds) return err(`a task has at most ${limits.rounds} rounds`);
+    await this.#store.setLastRound(this.id, lastRound);
+    this.#log.info(`the task goes on until round ${lastRound}`);
+    this.#handle({ type: 'last-round', lastRound });
+    return ok(this.rounds);
   }
 
   /** Replaces the current model or a file and tells every member. */

@@ -36,6 +36,24 @@ export function addOwnersRoutes(server: FastifyInstance, { room, owned }: Routes
       return membersBody(room);
     },
   );
+  server.post<{ Body: OwnerApi<'moreRounds'> }>(
+    `${base}/continue`,
+    owned('Lets the task go on after its last round', { params, body: ownerApi.moreRounds, response: { 200: ownerApi.rounds } }), // prettier-ignore
+    async ({ body: { rounds } }): Promise<OwnerApi<'rounds'>> => {
+      const going = await room.goOn(rounds);
+      if (!going.ok) throw new ApiError(409, going.error);
+      return going.value;
+    },
+  );
+  server.post(
+    `${base}/restart`,
+    owned('Begins to learn anew, from another starting model', { params, response: { 200: ownerApi.rounds } }, 30), // prettier-ignore
+    async (): Promise<OwnerApi<'rounds'>> => {
+      const begun = await room.restart();
+      if (!begun.ok) throw new ApiError(409, begun.error);
+      return begun.value;
+    },
+  );
   server.get<{ Querystring: OwnerApi<'page'> }>(
     `${base}/batches`,
     owned('Admitted batches, newest first', { params, querystring: ownerApi.page, response: { 200: ownerApi.batches } }), // prettier-ignore

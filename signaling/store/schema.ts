@@ -25,6 +25,8 @@ export const tasks = pgTable('tasks', {
   /** Canonical CBOR of a TaskDescription. */
   description: bytes('description').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  /** Until which round the Data Owner lets it go on; null: as the description says. */
+  lastRound: integer('last_round'),
 });
 
 /** The model after a round; round 0 is the one that a task starts from. */

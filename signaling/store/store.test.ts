@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeCanonical, identityOf, type Identity, type Signed } from '../../src/crypto/index.ts';
-import { float32ToBytes, seededRandom, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
+import { at, float32ToBytes, seededRandom, type HeaderId, type PeerId, type TaskId } from '../../src/lib/index.ts'; // prettier-ignore
 import { modelDigest } from '../../src/learning/index.ts';
 import { limits, signManifest, taskIdOf, type Manifest, type RoundRecord, type TaskDescription } from '../../src/protocol/index.ts'; // prettier-ignore
 import { admitHeader, headerId, signHeader, type Header, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
@@ -138,6 +138,27 @@ describe('a store in memory', () => {
     const { id, models } = await taskWith(11);
     expect(await store.history(id)).toEqual(models.slice(1).map(aRecord));
     expect(await store.newest(id, 3)).toEqual(models.slice(-3).reverse());
+  });
+
+  test('keeps until which round a task goes on', async () => {
+    const { id } = await taskWith(0);
+    expect(await store.lastRound(id)).toBeNull();
+    await store.setLastRound(id, 40);
+    expect(await store.lastRound(id)).toBe(40);
+  });
+
+  test('forgets rounds long ago, and no file and no revocation', async () => {
+    const { id, models } = await taskWith(2);
+    const file = aHeader(id, 0, 'file');
+    await store.addFile(id, file, new Uint8Array(3));
+    await store.revoke(id, idOf(at(models, 1).header), 1, null);
+    const late = aModel({ id }, limits.historyRounds + 1);
+    await close(store, id, late);
+    expect((await store.history(id)).map(({ round }) => round)).toEqual([2, late.round]);
+    expect(await store.header(id, idOf(at(models, 1).header))).toBeNull();
+    expect(await store.header(id, idOf(at(models, 2).header))).not.toBeNull();
+    expect(await store.header(id, idOf(file))).not.toBeNull();
+    expect(await store.revoked(id)).toHaveLength(1);
   });
 
   test('keeps the newest models, and the best of those before', async () => {

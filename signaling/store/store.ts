@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import { and, asc, count, desc, eq, inArray } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, lte, ne } from 'drizzle-orm';
 import { drizzle, type PgliteDatabase } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { fileURLToPath } from 'node:url';
@@ -122,6 +122,16 @@ export class Store {
     });
   }
 
+  /** Until which round the Data Owner lets a task go on; null: as its description says. */
+  async lastRound(task: TaskId): Promise<number | null> {
+    const rows = await this.#db.select().from(tasks).where(eq(tasks.id, task));
+    return rows[0]?.lastRound ?? null;
+  }
+
+  async setLastRound(task: TaskId, lastRound: number): Promise<void> {
+    await this.#db.update(tasks).set({ lastRound }).where(eq(tasks.id, task));
+  }
+
   /** Keeps headers that the Data Owner admitted. */
   async addHeaders(task: TaskId, signed: readonly SignedHeader[]): Promise<void> {
     if (signed.length > 0) await this.#db.transaction((tx) => addHeaders(tx, task, signed));
@@ -129,7 +139,7 @@ export class Store {
 
   /**
    * The model, the record and the sum of a round, together or not at all. Of older models the best
-   * is kept, and no other.
+   * is kept, and no other; of rounds long ago nothing is.
    */
   async closeRound(
     task: TaskId,
@@ -144,7 +154,15 @@ export class Store {
       });
       await addHeaders(tx, task, [sum, checkpoint.header]);
       await forgetModels(tx, task, record.round - limits.keptModels);
+      await forgetRounds(tx, task, record.round - limits.historyRounds);
     });
+    if (record.round % limits.keptModels === 0) await this.#tidy();
+  }
+
+  /** Postgres has processes for that; here the database grew by 0.6 MB a round of 100,000 parameters. */
+  async #tidy(): Promise<void> {
+    await this.#client.exec('VACUUM');
+    await this.#client.exec('CHECKPOINT');
   }
 
   async updateRecord(task: TaskId, record: RoundRecord): Promise<void> {
@@ -171,7 +189,7 @@ export class Store {
   }
 
   /**
-   * Closed rounds, in order.
+   * The newest closed rounds, in order.
    *
    * @param onUnreadable told of rounds whose records cannot be read: they are left out
    */
@@ -183,8 +201,9 @@ export class Store {
       .select()
       .from(rounds)
       .where(eq(rounds.task, task))
-      .orderBy(asc(rounds.round));
-    return rows.flatMap((row) => {
+      .orderBy(desc(rounds.round))
+      .limit(limits.historyRounds);
+    return rows.toReversed().flatMap((row) => {
       const record = readable(roundRecordSchema, row.record);
       if (record === null) onUnreadable(row.round);
       return record === null ? [] : [{ ...record, revokedUpdates: row.revokedUpdates }];
@@ -355,6 +374,14 @@ async function forgetModels(tx: Transaction, task: TaskId, upTo: number) {
   await tx
     .delete(checkpoints)
     .where(and(eq(checkpoints.task, task), inArray(checkpoints.round, old)));
+}
+
+/** Drops what was kept of rounds up to one, their revocations excepted. */
+async function forgetRounds(tx: Transaction, task: TaskId, upTo: number) {
+  await tx.delete(rounds).where(and(eq(rounds.task, task), lte(rounds.round, upTo)));
+  await tx
+    .delete(headers)
+    .where(and(eq(headers.task, task), ne(headers.kind, 'file'), lte(headers.round, upTo)));
 }
 
 async function addHeaders(tx: Transaction, task: TaskId, signed: readonly SignedHeader[]) {

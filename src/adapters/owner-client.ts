@@ -45,11 +45,21 @@ export class OwnerClient {
     return this.#call('POST', `batches/${header}/replace`, ownerApi.state, { round });
   }
 
+  /** Lets the task go on for so many rounds after its last one. */
+  goOn(rounds: number): Promise<Result<unknown>> {
+    return this.#call('POST', 'continue', ownerApi.rounds, { rounds });
+  }
+
+  /** Begins to learn anew, from another starting model. */
+  restart(): Promise<Result<unknown>> {
+    return this.#call('POST', 'restart', ownerApi.rounds);
+  }
+
   async #call<const S extends v.GenericSchema>(
     method: 'GET' | 'POST',
     path: string,
     schema: S,
-    body?: OwnerApi<'rollBack'>,
+    body?: OwnerApi<'rollBack' | 'moreRounds'>,
   ): Promise<Result<v.InferOutput<S>>> {
     try {
       const response = await fetch(`${this.#base}/${path}`, {

@@ -43,6 +43,16 @@ export class OwnerDriver {
     return this.#act(header, (client) => client.rollBack(header, round));
   }
 
+  /** Lets the task go on for so many rounds after its last one. */
+  goOn(rounds: number): Promise<void> {
+    return this.#act('task', (client) => client.goOn(rounds));
+  }
+
+  /** Forgets what was learned. */
+  restart(): Promise<void> {
+    return this.#act('task', (client) => client.restart());
+  }
+
   /** Gets the lists of batches and audits anew, if they are shown. */
   async refresh(): Promise<void> {
     const batches = await this.#client?.batches();
@@ -53,13 +63,13 @@ export class OwnerDriver {
   }
 
   async #act(
-    header: HeaderId,
+    busy: HeaderId | 'task',
     action: (client: OwnerClient) => Promise<Result<unknown>>,
   ): Promise<void> {
     const client = this.#client;
     const { owner } = this.#store.getState();
     if (client === null || owner.state !== 'open' || owner.busy !== null) return;
-    this.#store.setState({ owner: { ...owner, busy: header, problem: null } });
+    this.#store.setState({ owner: { ...owner, busy, problem: null } });
     const done = await action(client);
     const problem = done.ok ? null : done.error;
     if (problem !== null) addLog(this.#store, 'warn', `Data Owner: ${problem}`);

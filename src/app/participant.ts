@@ -218,6 +218,9 @@ export class Participant {
       case 'finished':
         this.store.setState({ finished: true });
         break;
+      case 'last-round':
+        this.#lastRound(message.lastRound);
+        break;
       case 'open':
       case 'closed':
       case 'state':
@@ -287,14 +290,14 @@ export class Participant {
 
   /** First welcome: builds the tab's part in the task. Later ones come after a reconnection. */
   #welcome(message: Extract<ServerMessage, { type: 'welcome' }>): boolean {
-    const { description, history } = message;
+    const { description, history, lastRound } = message;
     const id = taskIdOf(description);
     const known = this.store.getState().task?.id ?? this.#wanted;
     if (known !== null && known !== id) {
       this.#stop('The coordinator offers another task than the one that the link names.');
       return false;
     }
-    this.store.setState({ connection: { state: 'online' }, task: { id, description }, history });
+    this.store.setState({ connection: { state: 'online' }, task: { id, description }, history, lastRound, finished: false }); // prettier-ignore
     if (this.#rounds === null) this.#join(message, id);
     return true;
   }
@@ -455,7 +458,9 @@ export class Participant {
   #record(record: RoundRecord): void {
     this.#log('info', `round ${record.round} closed: ${record.authors.length} updates`);
     this.store.setState(({ history }) => ({
-      history: [...history.filter((each) => each.round !== record.round), record],
+      history: [...history.filter((each) => each.round !== record.round), record].slice(
+        -limits.historyRounds,
+      ),
     }));
   }
 
@@ -468,6 +473,17 @@ export class Participant {
     this.store.setState(({ history }) => ({
       history: history.map((each) => (each.round === round ? { ...each, revokedUpdates } : each)),
     }));
+  }
+
+  /** The Data Owner lets the task go on. */
+  #lastRound(lastRound: number | null): void {
+    const { history } = this.store.getState();
+    const isFinished = lastRound !== null && (history.at(-1)?.round ?? 0) >= lastRound;
+    this.store.setState({ lastRound, finished: isFinished });
+    this.#log(
+      'info',
+      `the task goes on ${lastRound === null ? 'without a last round' : `until round ${lastRound}`}`,
+    );
   }
 
   #measured(round: number, metrics: Metrics): void {

@@ -164,12 +164,12 @@ export type OwnerState =
   | { readonly state: 'opening' }
   | {
       readonly state: 'open';
-      /** The newest first. */
       /** Of the coordinator's, the newest first. */
       readonly audits: readonly AuditResult[];
+      /** The newest first. */
       readonly batches: readonly AdmittedBatch[];
-      /** The batch that is being revoked or replaced. */
-      readonly busy: HeaderId | null;
+      /** The batch that is being revoked or replaced, or the task as a whole. */
+      readonly busy: HeaderId | 'task' | null;
       readonly problem: string | null;
     };
 
@@ -196,6 +196,8 @@ export interface AppState {
   /** Taking part in training, as far as the user is concerned. */
   readonly active: boolean;
   readonly finished: boolean;
+  /** After which the task is finished; null: none. */
+  readonly lastRound: number | null;
   readonly round: RoundView | null;
   /** Members that the newest round was opened with. */
   readonly cohort: readonly PeerId[];
@@ -247,6 +249,7 @@ export const initialState: AppState = {
   data: { state: 'none' },
   active: true,
   finished: false,
+  lastRound: null,
   round: null,
   cohort: [],
   training: null,

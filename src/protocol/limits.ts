@@ -56,7 +56,9 @@ export const limits = {
   columns: maxColumns,
   /** strikes (bad chunks) after which a peer is refused for the round. */
   strikes: 3,
-  /** closed rounds a newcomer is told of, the newest, and their bytes: half of a frame is for the rest. */
+  /** rounds of a task: what an unsigned 32-bit number holds, with room to spare. */
+  rounds: 1_000_000_000,
+  /** closed rounds that are kept, and told to newcomers, and their bytes: half of a frame is for the rest. */
   historyRounds: 1000,
   historyBytes: 262_144,
   /** members that the Data Owner excluded. */

@@ -114,6 +114,13 @@ export const ownerApi = {
       v.description('The model after this round takes the current one’s place.'),
     ),
   }),
+  moreRounds: v.strictObject({
+    rounds: v.pipe(whole(1, 100_000), v.description('So many more, after the last one.')),
+  }),
+  rounds: v.strictObject({
+    closed: v.number(),
+    lastRound: v.pipe(v.nullable(v.number()), v.description('null: there is none.')),
+  }),
   audit: v.strictObject({
     holder,
     columns: v.optional(columns),

@@ -117,6 +117,9 @@ export const roundRecordSchema = v.strictObject({
 /** One closed round. */
 export type RoundRecord = v.InferOutput<typeof roundRecordSchema>;
 
+/** The round after which the task is finished, for now; null: there is none. */
+const lastRound = v.nullable(round);
+
 /** Everything the coordinator may say to a tab. */
 export const serverMessageSchema = v.variant('type', [
   v.strictObject({ type: v.literal('challenge'), version: whole(0, 0xffff), nonce: bytesOf(32) }),
@@ -135,6 +138,7 @@ export const serverMessageSchema = v.variant('type', [
     /** What is revoked. */
     state: stateUpdateSchema,
     history: v.pipe(v.array(roundRecordSchema), v.maxLength(limits.historyRounds)),
+    lastRound,
     iceServers: v.pipe(
       v.array(
         v.strictObject({
@@ -223,6 +227,8 @@ export const serverMessageSchema = v.variant('type', [
   /** Of the updates that made the model of `round`, so many are revoked by now. */
   v.strictObject({ type: v.literal('marked'), round, revokedUpdates: whole(0, limits.members) }),
   v.strictObject({ type: v.literal('finished') }),
+  /** The Data Owner lets the task go on until then. */
+  v.strictObject({ type: v.literal('last-round'), lastRound }),
   /** The connection ends: why, and whether to try again without the user. */
   v.strictObject({ type: v.literal('refused'), reason, again: v.boolean() }),
 ]);

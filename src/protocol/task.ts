@@ -97,8 +97,8 @@ export const taskSchema = v.strictObject({
   data: dataSchema,
   model: modelSchema,
   training: trainingSchema,
-  /** The task ends after this many rounds. */
-  rounds: whole(1, 100_000),
+  /** After so many rounds the Data Owner is asked how to go on; null: it goes on by itself. */
+  rounds: v.nullable(whole(1, 100_000)),
   members: v.pipe(
     v.strictObject({
       /** The first round waits for so many members with data. */

@@ -244,6 +244,7 @@ export const serverMessages: Every<ServerMessage> = {
     model: header,
     state,
     history: fc.array(record, { maxLength: 4 }),
+    lastRound: fc.option(round),
     iceServers: fc.array(
       fc.record(
         { urls: name, username: name, credential: name },
@@ -290,6 +291,7 @@ export const serverMessages: Every<ServerMessage> = {
   failed: fc.record({ type: is('failed'), round, attempt, reason }),
   metrics: fc.record({ type: is('metrics'), round, metrics: meanMetrics }),
   marked: fc.record({ type: is('marked'), round, revokedUpdates: whole(0, 20) }),
+  'last-round': fc.record({ type: is('last-round'), lastRound: fc.option(round) }),
   finished: fc.record({ type: is('finished') }),
   refused: fc.record({ type: is('refused'), reason, again: fc.boolean() }),
 };

@@ -21,11 +21,13 @@ export class CoordinatorContext {
   readonly parameters: number;
   readonly members = new Members(patience.graceMs);
   readonly ledger: Ledger;
+  /** The round after which the Data Owner is asked how to go on; null: it goes on by itself. */
+  lastRound: number | null;
   /** How often the round that is open or opens next was opened. */
   attempts = 0;
   #effects: CoordinatorEffect[] = [];
 
-  constructor({ description, owner, history, model, state }: CoordinatorOptions) {
+  constructor({ description, owner, history, model, state, lastRound }: CoordinatorOptions) {
     this.description = description;
     this.owner = owner;
     this.task = taskIdOf(description);
@@ -33,7 +35,12 @@ export class CoordinatorContext {
     const tensors = tensorsOf(description.data, description.model);
     this.tensors = tensors.length;
     this.parameters = parameterCount(tensors);
+    this.lastRound = lastRound;
     this.ledger = new Ledger(history, model, state);
+  }
+
+  get isFinished(): boolean {
+    return this.lastRound !== null && this.ledger.closedRounds >= this.lastRound;
   }
 
   get quorum(): number {

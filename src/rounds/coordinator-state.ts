@@ -92,6 +92,8 @@ export type CoordinatorEvent =
   | StateChanged
   /** Somebody asks that a batch be revoked; answered by `revoke` once its attempt's sum is not open. */
   | { readonly type: 'revoke'; readonly header: HeaderId }
+  /** The Data Owner lets the task go on until then; null: without end. */
+  | { readonly type: 'last-round'; readonly lastRound: number | null }
   | { readonly type: 'tick' };
 
 export type CoordinatorEffect =
@@ -130,6 +132,8 @@ export interface CoordinatorOptions {
   readonly state: StateUpdate;
   /** Rounds closed so far, in order. */
   readonly history: readonly RoundRecord[];
+  /** The round after which the task is finished; null: none. */
+  readonly lastRound: number | null;
   readonly iceServers: Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
 }
 

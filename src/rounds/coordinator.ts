@@ -38,8 +38,9 @@ export class RoundCoordinator {
     this.#context = new CoordinatorContext(options);
     this.#iceServers = options.iceServers;
     this.#boot = options.boot;
-    const isOver = this.#context.ledger.closedRounds >= options.description.rounds;
-    this.#phase = isOver ? new Finished(this.#context) : new Waiting(this.#context, 0);
+    this.#phase = this.#context.isFinished
+      ? new Finished(this.#context)
+      : new Waiting(this.#context, 0);
   }
 
   get task(): TaskId {
@@ -72,6 +73,9 @@ export class RoundCoordinator {
         break;
       case 'state':
         next = this.#stateChanged(event, now);
+        break;
+      case 'last-round':
+        this.#goOn(event.lastRound, now);
         break;
       case 'revoke':
         this.#toRevoke.push(event.header);
@@ -122,6 +126,12 @@ export class RoundCoordinator {
 
   isMember(peer: PeerId): boolean {
     return this.#context.members.isOnline(peer);
+  }
+
+  /** How far the task is. */
+  get rounds(): { readonly closed: number; readonly lastRound: number | null } {
+    const { ledger, lastRound } = this.#context;
+    return { closed: ledger.closedRounds, lastRound };
   }
 
   /** Whether somebody has its place, connected or for a while not. */
@@ -178,7 +188,8 @@ export class RoundCoordinator {
       membership: signMembership({ task, peer, issuedAt: seconds }, owner),
       model: ledger.model,
       state: ledger.state,
-      history: newestWithin(ledger.history, limits.historyBytes).slice(-limits.historyRounds),
+      history: newestWithin(ledger.history, limits.historyBytes),
+      lastRound: this.#context.lastRound,
       iceServers: this.#iceServers,
     });
     if (this.#isCountedOn(peer) || this.#phase instanceof Finished) this.#phase.catchUp(peer, now);
@@ -268,6 +279,15 @@ export class RoundCoordinator {
     const pause = patience.retryMs * Math.min(10, this.#failures);
     this.#phase = new Waiting(context, now + pause);
     context.members.forgetGone();
+  }
+
+  #goOn(lastRound: number | null, now: number) {
+    const context = this.#context;
+    context.lastRound = lastRound;
+    context.broadcast({ type: 'last-round', lastRound });
+    if (this.#phase instanceof Finished && !context.isFinished) {
+      this.#phase = new Waiting(context, now);
+    }
   }
 
   #isCurrent(message: { readonly round: number; readonly attempt: number }): boolean {

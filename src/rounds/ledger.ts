@@ -18,7 +18,7 @@ export class Ledger {
   #closed: number;
 
   constructor(history: readonly RoundRecord[], model: SignedHeader, state: StateUpdate) {
-    this.#history = [...history];
+    this.#history = history.slice(-limits.historyRounds);
     this.#model = model;
     const header = decodeHeader(model.header);
     this.#closed = header.ok ? header.value.round : (history.at(-1)?.round ?? 0);
@@ -49,6 +49,7 @@ export class Ledger {
     this.#model = model;
     this.#closed = record.round;
     this.#history.push(record);
+    if (this.#history.length > limits.historyRounds) this.#history.shift();
     this.#metrics.clear();
     this.#reported.clear();
   }

@@ -167,6 +167,7 @@ export class RoundMember {
       case 'caught':
       case 'metrics':
       case 'marked':
+      case 'last-round':
         break; // for the dashboard
       default:
         unreachable(message);

@@ -24,7 +24,7 @@ type Replace<M, R> = Omit<M, keyof R> & Readonly<R>;
 type Of<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 
 // prettier-ignore
-const unsignedTypes = ['quantise', 'relay', 'chunk', 'upload', 'caught', 'failed', 'metrics', 'marked', 'finished', 'members'] as const;
+const unsignedTypes = ['quantise', 'relay', 'chunk', 'upload', 'caught', 'failed', 'metrics', 'marked', 'finished', 'last-round', 'members'] as const;
 type UnsignedMessage = Of<(typeof unsignedTypes)[number]>;
 
 /** Whether a message carries no signature: there is nothing of it to verify. */

@@ -62,6 +62,7 @@ export class RoundNetwork {
       model: this.owner.sign(0, at(this.owner.models, 0)),
       state: this.owner.dataOwner.state(this.seconds),
       history: [],
+      lastRound: settings.rounds,
       iceServers: [],
       boot: new Uint8Array(16),
     });

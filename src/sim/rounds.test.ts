@@ -48,6 +48,23 @@ describe('a round', () => {
     expect(network.log.filter((line) => line.includes('failed'))).toEqual([]);
   });
 
+  test('follows the last one when the Data Owner lets the task go on, and for those that come then', () => {
+    const { network, tabs, closed, phase, record } = start(2, { rounds: 1, minimum: 2 });
+    expect(network.run(phase('finished'), minute)).toBe(true);
+    const late = network.join('late', 100);
+    network.run(() => false, 1_000);
+    expect(late.held.size).toBeGreaterThan(0); // it has the model meanwhile
+    network.coordinate({ type: 'last-round', lastRound: 1 });
+    expect(phase('finished')()).toBe(true);
+    network.coordinate({ type: 'last-round', lastRound: 3 });
+    expect(network.run(closed(3), 5 * minute)).toBe(true);
+    expect(authorsOf(record(3))).toEqual(ids([...tabs, late]));
+    network.run(() => false, 1_000);
+    expect(phase('finished')()).toBe(true);
+    network.coordinate({ type: 'last-round', lastRound: null });
+    expect(network.run(closed(5), 5 * minute)).toBe(true);
+  });
+
   test('is the last one when the task says so, and metrics are gathered', () => {
     const { network, closed, phase, record } = start(2, { rounds: 1, minimum: 2 });
     network.run(closed(1), minute);
@@ -472,6 +489,7 @@ test('a newcomer can read the welcome of a task with thousands of rounds behind 
     model: owner.sign(5_000, at(owner.models, 0)),
     state: owner.dataOwner.state(network.seconds),
     history,
+    lastRound: null,
     iceServers: [],
     boot: new Uint8Array(16),
   });

@@ -80,6 +80,7 @@ function Batches({ owner }: { readonly owner: Extract<OwnerState, { state: 'open
           {sentence(problem)}
         </Alert>
       )}
+      <MoreRounds busy={busy} />
       {current !== undefined && current.round > 0 && (
         <RollBack model={current} busy={busy !== null} />
       )}
@@ -172,6 +173,51 @@ function Audits({ audits }: AuditsProps) {
         ))}
       </ol>
     </>
+  );
+}
+
+interface MoreRoundsProps {
+  readonly busy: Extract<OwnerState, { state: 'open' }>['busy'];
+}
+
+/** Lets the task go on after its last round, or begin anew. */
+function MoreRounds({ busy }: MoreRoundsProps) {
+  const { owner: driver } = useControls();
+  const lastRound = useApp((state) => state.lastRound);
+  const [rounds, setRounds] = useState(10);
+  return (
+    <div className="mm-roll-back" data-testid="more-rounds">
+      {lastRound !== null && (
+        <>
+          <NumberInput
+            size="xs"
+            label={`Rounds after round ${lastRound}`}
+            min={1}
+            max={100_000}
+            clampBehavior="strict"
+            allowDecimal={false}
+            value={rounds}
+            onChange={(value) => setRounds(Math.max(1, Number(value)))}
+          />
+          <Button
+            size="compact-xs"
+            variant="default"
+            disabled={busy !== null}
+            loading={busy === 'task'}
+            onClick={() => void driver.goOn(rounds)}
+          >
+            Continue
+          </Button>
+        </>
+      )}
+      <ConfirmButton
+        label="Start anew"
+        confirm="Forget what was learned?"
+        busy={busy === 'task'}
+        disabled={busy !== null}
+        onConfirm={() => void driver.restart()}
+      />
+    </div>
   );
 }
 

@@ -12,6 +12,7 @@ import { dataInWords, modelInWords, scoreOf } from './words.ts';
 export function TaskCard() {
   const description = useApp((state) => state.task?.description);
   const finished = useApp((state) => state.finished);
+  const lastRound = useApp((state) => state.lastRound);
   const device = useApp((state) => state.device);
   if (!description) return null;
   return (
@@ -24,14 +25,14 @@ export function TaskCard() {
             {device !== null && ` · on ${device}`}
           </p>
         </div>
-        <RoundNumber rounds={description.rounds} />
+        <RoundNumber lastRound={lastRound} />
       </div>
       {finished ? <Finished /> : <Round />}
     </section>
   );
 }
 
-function RoundNumber({ rounds }: { readonly rounds: number }) {
+function RoundNumber({ lastRound }: { readonly lastRound: number | null }) {
   const { round, attempt } = useApp(
     useShallow(({ round, history }) => ({
       round: round?.round ?? history.at(-1)?.round ?? 0,
@@ -44,7 +45,7 @@ function RoundNumber({ rounds }: { readonly rounds: number }) {
       <span className="mm-round-number" data-testid="round-number">
         {round}
       </span>
-      <span className="mm-round-of">of {rounds}</span>
+      {lastRound !== null && <span className="mm-round-of">of {lastRound}</span>}
       {attempt > 1 && <span className="mm-round-attempt">attempt {attempt}</span>}
     </p>
   );
@@ -94,7 +95,13 @@ function Finished() {
         <h3>
           <IconCircleCheck size={20} aria-hidden /> Training is finished
         </h3>
-        <p>While it is open, this tab goes on serving the model to others.</p>
+        <p>
+          The last round is closed. While it is open, this tab goes on serving the model to others.
+        </p>
+        <p>
+          Who runs the coordinator can go on, below under “Data Owner” or with{' '}
+          <code>npm run owner -- continue --rounds 10</code>: then this tab trains again by itself.
+        </p>
       </div>
       {metrics !== null && (
         <dl>

@@ -2,7 +2,7 @@ import type { PeerId } from '../../lib/index.ts';
 import type { CoordinatorContext } from '../coordinator-context.ts';
 import type { Phase } from './phase.ts';
 
-/** All rounds are closed. */
+/** The last round is closed, until the Data Owner lets the task go on. */
 export class Finished implements Phase {
   readonly name = 'finished';
   readonly attempt = null;
@@ -15,7 +15,7 @@ export class Finished implements Phase {
   }
 
   hear() {
-    // No round is open, nor will one be.
+    // No round is open.
   }
 
   step() {

@@ -20,7 +20,7 @@ export class Waiting implements Phase {
 
   step(now: number): Next | null {
     const { ledger, members, description, quorum, attempts } = this.#context;
-    if (ledger.closedRounds >= description.rounds) return { to: 'finished' };
+    if (this.#context.isFinished) return { to: 'finished' };
     const cohort = members.ready();
     const isFirst = ledger.closedRounds === 0 && attempts === 0;
     const least = isFirst ? description.members.minimum : quorum;
