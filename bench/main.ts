@@ -1,4 +1,5 @@
 import { channel } from './channel.ts';
+import { coordinator } from './coordinator.ts';
 import { digits } from './digits.ts';
 import { phases } from './phases.ts';
 import { roles } from './roles.ts';
@@ -7,6 +8,7 @@ import { vds } from './vds.ts';
 import type { BenchResult } from './result.ts';
 const benches: Partial<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
   channel,
+  coordinator,
   digits,
   phases,
   roles,

@@ -16,8 +16,8 @@ export const limits = {
   helloFrameBytes: 16_384,
   /** bytes; a message of a tab: a header of 1,024 columns takes 230 kB. */
   clientFrameBytes: 524_288,
-  /** connections that are no members', 40 kB each: beyond it who stood there longest is ended. */
-  strangers: 512,
+  /** connections that are no members’, 11 kB of heap each: beyond it who stood there longest is ended. */
+  strangers: 1_200,
   /** HTTP connections, those of WebSockets included. */
   connections: 4_096,
   /** hellos of newcomers that are looked at in ten seconds; each costs 2 ms, and a welcome. */
