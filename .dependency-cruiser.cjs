@@ -47,7 +47,7 @@ module.exports = {
     {
       name: 'testing-in-tests',
       severity: 'error',
-      from: { pathNot: '\\.test\\.tsx?$' },
+      from: { pathNot: '(\\.test\\.tsx?$|^src/sim/fuzz/)' },
       to: { path: '^src/[^/]+/testing\\.ts$' },
     },
     {

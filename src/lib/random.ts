@@ -1,3 +1,5 @@
+import { assert } from './assert.ts';
+
 /** A source of randomness. The core never reaches for one: it is handed one. */
 export interface Random {
   /** Uniform in [0, 2³²). */
@@ -18,6 +20,7 @@ export function uniform(random: Random): number {
 
 /** Uniform integer in [0, bound), without modulo bias. */
 export function randomInt(random: Random, bound: number): number {
+  assert(bound >= 1, 'there is a number below the bound');
   const limit = 4294967296 - (4294967296 % bound);
   for (;;) {
     const value = random.uint32();

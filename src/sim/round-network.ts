@@ -17,7 +17,6 @@ export type { SimulatedMember } from './simulated-member.ts';
 
 /** Which sum: of whom, for which manifest. */
 type CollectedSum = Parameters<RoundCoordinator['isCollecting']>[0];
-type RoundMessage = Extract<CoordinatorEvent, { type: 'message' }>['message'];
 type Collect = Extract<CoordinatorEffect, { type: 'collect' }>;
 type VerifyHeader = Extract<CoordinatorEffect, { type: 'verify-header' }>;
 type Reply = (ms: number, event: () => MemberEvent) => void;
@@ -181,19 +180,40 @@ export class RoundNetwork {
     if (message.type === 'quantise') this.#note(to, message);
     const sent = this.tamper(message, to);
     const frame = serverCodec.encode(sent);
+    const isForged = sent !== message;
     this.#later(10, () => {
       const member = this.members.get(to);
-      const decoded = serverCodec.decode(frame);
-      assert(decoded.ok, 'what the coordinator sends can be read');
-      if (!member?.online) return;
-      const { value } = decoded;
-      if (value.type === 'challenge' || value.type === 'signal' || value.type === 'refused') return;
-      if (value.type === 'ask' || value.type === 'show-state') return;
-      const verified = member.messages.verify(value, this.seconds);
-      if (verified.ok && verified.value.type === 'frozen') member.frozen = verified.value.freeze;
-      if (verified.ok) this.member(member, { type: 'message', message: verified.value });
-      else this.#refused(member, value.type, verified.error, sent !== message);
+      assert(serverCodec.decode(frame).ok, 'what the coordinator sends can be read');
+      if (member?.online !== true) return;
+      const problem = this.#hear(member, frame);
+      // A tab does not follow what does not hold, and of an honest coordinator everything holds.
+      assert(isForged || problem === null, `what the coordinator signs holds: ${problem}`);
     });
+  }
+
+  /** A frame comes to a tab that the coordinator never sent: it is followed if it holds. */
+  receiveAtTab(member: SimulatedMember, frame: Uint8Array): void {
+    this.#later(10, () => {
+      if (member.online) this.#hear(member, frame);
+    });
+  }
+
+  /** What is wrong with a frame, or null. */
+  #hear(member: SimulatedMember, frame: Uint8Array): string | null {
+    const decoded = serverCodec.decode(frame);
+    if (!decoded.ok) return decoded.error;
+    const { value } = decoded;
+    if (value.type === 'challenge' || value.type === 'signal' || value.type === 'refused') return null; // prettier-ignore
+    if (value.type === 'ask' || value.type === 'show-state') return null;
+    const verified = member.messages.verify(value, this.seconds);
+    if (!verified.ok) {
+      const problem = `${value.type}: ${verified.error}`;
+      member.refused.push(problem);
+      return problem;
+    }
+    if (verified.value.type === 'frozen') member.frozen = verified.value.freeze;
+    this.member(member, { type: 'message', message: verified.value });
+    return null;
   }
 
   #note(author: PeerId, { round, attempt }: { readonly round: number; readonly attempt: number }) {
@@ -202,12 +222,6 @@ export class RoundNetwork {
     );
     const samples = this.members.get(author)?.samples ?? 0;
     if (!isKnown) this.asked.push({ author, round, attempt, samples });
-  }
-
-  /** A tab does not follow what does not hold, and of an honest coordinator everything holds. */
-  #refused(member: SimulatedMember, type: string, error: string, isForged: boolean): void {
-    assert(isForged, `what the coordinator signs holds: ${type}: ${error}`);
-    member.refused.push(`${type}: ${error}`);
   }
 
   #memberEffect(member: SimulatedMember, effect: MemberEffect): void {
@@ -287,24 +301,29 @@ export class RoundNetwork {
   }
 
   #send(member: SimulatedMember, message: ClientMessage): void {
-    const { id } = member.identity;
     const sent = member.tamper(
       message.type === 'done' && member.liesAboutDigest
         ? { ...message, digest: new Uint8Array(32) }
         : message,
     );
-    if (sent === null) return;
-    if (sent.type === 'hello' || sent.type === 'signal' || sent.type === 'answer') return;
-    if (sent.type === 'sum' || sent.type === 'sum-header' || sent.type === 'shown-state') return;
-    // As on the wire: who sends what cannot be read loses its connection.
-    const decoded = clientCodec.decode(clientCodec.encode(sent));
+    if (sent !== null) this.receive(member, clientCodec.encode(sent));
+  }
+
+  /** A frame of a member's comes to the coordinator: who sends what cannot be read loses its connection. */
+  receive(member: SimulatedMember, frame: Uint8Array): void {
+    const { id } = member.identity;
+    const decoded = clientCodec.decode(frame);
     this.#later(10, () => {
-      if (decoded.ok)
-        this.coordinate({ type: 'message', peer: id, message: decoded.value as RoundMessage }); // prettier-ignore
-      else {
-        this.log.push(`${id} is refused: ${decoded.error}`);
+      if (!member.online) return;
+      if (!decoded.ok || decoded.value.type === 'hello') {
+        this.log.push(`${id} is refused: ${decoded.ok ? 'a second hello' : decoded.error}`);
         this.disconnect(member);
+        return;
       }
+      const { type } = decoded.value;
+      if (type === 'signal' || type === 'answer' || type === 'shown-state') return;
+      if (type === 'sum' || type === 'sum-header') return; // see #upload
+      this.coordinate({ type: 'message', peer: id, message: decoded.value });
     });
   }
 

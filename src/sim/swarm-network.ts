@@ -102,6 +102,10 @@ export class SwarmNetwork {
     this.handle(b, { type: 'connected', peer: a.id });
   }
 
+  isConnected(a: SimulatedPeer, b: SimulatedPeer): boolean {
+    return this.#links.has(linkOf(a.id, b.id));
+  }
+
   disconnect(a: SimulatedPeer, b: SimulatedPeer): void {
     if (!this.#links.delete(linkOf(a.id, b.id))) return;
     this.handle(a, { type: 'disconnected', peer: b.id });
@@ -187,14 +191,15 @@ export class SwarmNetwork {
   /** Lets time pass until `done`, or until `limitMs` on the virtual clock; whether it came true. */
   run(done: () => boolean, limitMs: number): boolean {
     while (!done()) {
-      const next = this.#queue.shift();
+      const next = this.#queue[0];
       const wake = this.#nextWake();
       const time = Math.min(next?.at ?? Infinity, wake);
       if (time > limitMs) return false;
       this.now = Math.max(this.now, time);
-      if (next !== undefined && next.at <= wake) next.run();
-      else {
-        if (next) this.#queue.unshift(next);
+      if (next !== undefined && next.at <= wake) {
+        this.#queue.shift();
+        next.run();
+      } else {
         for (const peer of this.peers.values()) this.handle(peer, { type: 'tick' });
       }
     }
@@ -276,12 +281,17 @@ export class SwarmNetwork {
     this.#later(latencyMs, () => {
       const receiver = this.peers.get(to);
       if (!receiver || this.#links.get(linkOf(from.id, to)) !== link) return;
-      const decoded = peerCodec.decode(frame);
       this.handle(from, { type: 'buffered', peer: to, bytes: 0 });
-      if (decoded.ok) {
-        this.handle(receiver, { type: 'message', peer: from.id, message: decoded.value });
-      } else this.handle(receiver, { type: 'malformed', peer: from.id, reason: decoded.error });
+      this.receive(receiver, from, frame);
     });
+  }
+
+  /** A frame comes over a connection that there is. */
+  receive(receiver: SimulatedPeer, from: SimulatedPeer, frame: Uint8Array): void {
+    const decoded = peerCodec.decode(frame);
+    if (decoded.ok) {
+      this.handle(receiver, { type: 'message', peer: from.id, message: decoded.value });
+    } else this.handle(receiver, { type: 'malformed', peer: from.id, reason: decoded.error });
   }
 }
 

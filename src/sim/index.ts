@@ -1,0 +1,4 @@
+export { fuzzCoordinator } from './fuzz/coordinator.ts';
+export { fuzzEngine } from './fuzz/engine.ts';
+export { fuzzFiles } from './fuzz/files.ts';
+export { fuzzTab } from './fuzz/tab.ts';
