@@ -27,6 +27,7 @@ const commands = {
   verify: { build: false, steps: [['tsx', 'scripts/verify.ts']] },
   owner: { build: false, steps: [['tsx', 'scripts/owner.ts']] },
   kernel: { build: false, steps: [['tsx', 'scripts/kernel.ts']] },
+  faults: { build: false, steps: [['tsx', 'scripts/faults.ts']] },
   fuzz: { build: false, steps: [['tsx', 'scripts/fuzz.ts']] },
   dev: { build: false, steps: [['vite']] },
   check: {

@@ -368,7 +368,7 @@ export class TaskRoom {
     const { peer, round, attempt, signed } = effect;
     const result = await this.desk.admit(signed).catch((thrown: unknown) => {
       this.#log.error(`a header could not be admitted: ${messageOf(thrown)}`);
-      return err('it could not be stored');
+      return null;
     });
     this.#handle({ type: 'header-verified', peer, round, attempt, result });
   }

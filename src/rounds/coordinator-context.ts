@@ -75,6 +75,12 @@ export class CoordinatorContext {
     this.broadcast({ type: 'caught', peer, what, reason: reason.slice(0, limits.reasonLength) });
   }
 
+  /** A member did not deliver the sum that it was asked for: no lie, but others are asked before it. */
+  late(peer: PeerId, what: string) {
+    this.members.late(peer);
+    this.warn(`${shortId(peer)}: ${what}`);
+  }
+
   /** A member reported another model than the one that opened. */
   caughtOtherModel(peer: PeerId, digest: Uint8Array) {
     const arrived = bytesToHex(digest).slice(0, 16);

@@ -45,7 +45,8 @@ export interface HeaderVerified {
   readonly peer: PeerId;
   readonly round: number;
   readonly attempt: number;
-  readonly result: Result<VerifiedHeader>;
+  /** null: the shell could not judge or keep it, which is nobody's fault. */
+  readonly result: Result<VerifiedHeader> | null;
 }
 
 /** Answers `collect`. */

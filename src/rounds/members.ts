@@ -26,6 +26,7 @@ export class Members {
   #toldAt = -Infinity;
   /** Kept when a member goes: coming back forgives nothing. */
   readonly #strikes = new Map<PeerId, number>();
+  readonly #late = new Map<PeerId, number>();
 
   /** @param graceMs how long a lost connection may take to come back */
   constructor(graceMs: number) {
@@ -107,17 +108,22 @@ export class Members {
 
   /** What a member sent did not hold. */
   strike(peer: PeerId) {
-    const strikes = this.strikes(peer) + 1;
-    this.#strikes.delete(peer);
-    const [oldest] = this.#strikes.keys();
-    if (this.#strikes.size >= rememberedStrikes && oldest !== undefined)
-      this.#strikes.delete(oldest);
-    this.#strikes.set(peer, strikes);
+    countUp(this.#strikes, peer);
+  }
+
+  /** A member did not do in time what it was asked for. */
+  late(peer: PeerId) {
+    countUp(this.#late, peer);
   }
 
   /** How often a member was caught. */
   strikes(peer: PeerId): number {
     return this.#strikes.get(peer) ?? 0;
+  }
+
+  /** How often a member was caught or late: whom to ask last. */
+  doubts(peer: PeerId): number {
+    return this.strikes(peer) + (this.#late.get(peer) ?? 0);
   }
 
   list(): Member[] {
@@ -153,4 +159,13 @@ export class Members {
       .filter((end) => end > now);
     return ends.length === 0 ? null : Math.min(...ends);
   }
+}
+
+/** Counts one more, and remembers so many. */
+function countUp(counts: Map<PeerId, number>, peer: PeerId) {
+  const count = (counts.get(peer) ?? 0) + 1;
+  counts.delete(peer);
+  const [oldest] = counts.keys();
+  if (counts.size >= rememberedStrikes && oldest !== undefined) counts.delete(oldest);
+  counts.set(peer, count);
 }

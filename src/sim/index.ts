@@ -1,3 +1,4 @@
+export { faults, lies, runFaultCase, steps, type FaultCase } from './faults.ts';
 export { fuzzCoordinator } from './fuzz/coordinator.ts';
 export { fuzzEngine } from './fuzz/engine.ts';
 export { fuzzFiles } from './fuzz/files.ts';

@@ -1,10 +1,10 @@
 import { Bitfield, assert, at, bytesToFloat32, bytesToHex, float32ToBytes, seededRandom, uniform } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, PeerId, Result } from '../lib/index.ts';
 import { applySum, largestMagnitudes, modelDigest, parameterCount, quantise, sumUpdates, totalOf } from '../learning/index.ts'; // prettier-ignore
-import { clientCodec, serverCodec, settingsDigest, type ClientMessage, type Freeze, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
+import { clientCodec, serverCodec, settingsDigest, type ClientMessage, type Freeze, type RoundRecord, type ServerMessage, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, RoundMember } from '../rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent, MemberEffect, MemberEvent } from '../rounds/index.ts'; // prettier-ignore
-import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
+import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type SignedHeader, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
 import type { SealedUpdate } from './averaging.ts';
 import type { RoundSettings } from './round-task.ts';
 import { scalars, seal, sealCut, seedOf, type Sealed } from './sealing.ts';
@@ -27,9 +27,13 @@ type Reply = (ms: number, event: () => MemberEvent) => void;
  */
 export class RoundNetwork {
   readonly owner: SimulatedOwner;
-  readonly coordinator: RoundCoordinator;
+  coordinator: RoundCoordinator;
   readonly members = new Map<PeerId, SimulatedMember>();
   readonly log: string[] = [];
+  /** Whom the coordinator struck. */
+  readonly struck = new Set<PeerId>();
+  /** How often the server's store fails from now on. */
+  storeFailures = 0;
   /** Whose updates were asked for, once a round and attempt. */
   readonly asked: { author: PeerId; round: number; attempt: number; samples: number }[] = [];
   /** Every update that was sealed. */
@@ -48,6 +52,7 @@ export class RoundNetwork {
   readonly #seed: number;
   #queue: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
   #order = 0;
+  #boots = 0;
   #wake = Infinity;
   #admitting: VerifyHeader[] = [];
   #collecting: Collect | null = null;
@@ -55,16 +60,36 @@ export class RoundNetwork {
   constructor(seed: number, settings: RoundSettings) {
     this.#seed = seed;
     this.owner = new SimulatedOwner(settings);
-    this.coordinator = new RoundCoordinator({
-      description: this.owner.description,
-      owner: this.owner.identity,
-      model: this.owner.sign(0, at(this.owner.models, 0)),
-      state: this.owner.dataOwner.state(this.seconds),
-      history: [],
-      lastRound: settings.rounds,
+    this.coordinator = this.#start(this.owner.sign(0, at(this.owner.models, 0)), []);
+  }
+
+  #start(model: SignedHeader, history: readonly RoundRecord[]): RoundCoordinator {
+    const { description, identity, dataOwner } = this.owner;
+    return new RoundCoordinator({
+      ...{ description, owner: identity, model, history, lastRound: description.rounds },
+      state: dataOwner.state(this.seconds),
       iceServers: [],
-      boot: new Uint8Array(16),
+      boot: new Uint8Array(16).fill(++this.#boots),
     });
+  }
+
+  /** The coordinator is killed; a second later another one has what was stored, and tabs come back. */
+  restart(): void {
+    const { model, history } = this.coordinator.snapshot();
+    const members = [...this.members.values()].filter(({ online }) => online);
+    for (const member of members) member.online = false;
+    this.coordinator = this.#start(model, history);
+    this.#wake = Infinity;
+    this.#collecting = null;
+    this.#admitting = [];
+    // Attempts are counted anew.
+    this.updates.length = 0;
+    this.asked.length = 0;
+    members.forEach((member, k) => this.#later(1_000 + 50 * k, () => this.connect(member)));
+  }
+
+  after(ms: number, run: () => void): void {
+    this.#later(ms, run);
   }
 
   /** Since 1970. */
@@ -169,14 +194,16 @@ export class RoundNetwork {
   #admit(): void {
     const waiting = this.#admitting.splice(0);
     const results = this.owner.admit(waiting.map(({ signed }) => signed));
+    const hasFailed = this.#storeFails();
     waiting.forEach(({ peer, round, attempt }, k) => {
-      const result = at(results, k);
-      if (result.ok) this.admitted.set(peer, result.value);
+      const result = hasFailed ? null : at(results, k);
+      if (result?.ok) this.admitted.set(peer, result.value);
       this.coordinate({ type: 'header-verified', peer, round, attempt, result });
     });
   }
 
   #deliver(to: PeerId, message: ServerMessage): void {
+    if (message.type === 'caught') this.struck.add(message.peer);
     if (message.type === 'quantise') this.#note(to, message);
     const sent = this.tamper(message, to);
     const frame = serverCodec.encode(sent);
@@ -483,8 +510,16 @@ export class RoundNetwork {
   #judge(asked: Collect, sealed: Sealed, delivery: CollectedSum): void {
     // Meanwhile something may have been revoked, and the manifest issued anew.
     if (!this.coordinator.isCollecting(delivery)) return;
-    const outcome = this.owner.close(asked, sealed, this.now);
+    const outcome = this.#storeFails()
+      ? ({ type: 'failed', reason: 'the model could not be stored' } as const)
+      : this.owner.close(asked, sealed, this.now);
     this.coordinate({ type: 'collected', ...delivery, outcome });
+  }
+
+  #storeFails(): boolean {
+    if (this.storeFailures === 0) return false;
+    this.storeFailures--;
+    return true;
   }
 
   /** Revokes a batch, as the admin API does. */

@@ -208,7 +208,7 @@ describe('a checker', () => {
     expectAgreement(setting, tabs);
     expect(at(network.collections, 0).from).toBe(liar.identity.id);
     expect(network.collections).toHaveLength(2);
-    const named = `${shortId(liar.identity.id)}: sum refused: it was not delivered in time`;
+    const named = `${shortId(liar.identity.id)}: it has lost what its sum is made of`;
     expect(saidOf(setting, liar)).toEqual([named]);
   });
 

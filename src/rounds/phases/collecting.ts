@@ -105,7 +105,10 @@ export class Collecting implements Phase {
     if (!this.#issued.headers.has(peer)) return;
     if (message.type === 'no-sum') {
       const isAsked = peer === this.#from && message.revision === this.#issued.manifest.revision;
-      if (isAsked && !this.#delivered) this.#askAnother(now);
+      if (isAsked && !this.#delivered) {
+        this.#context.late(peer, 'it has lost what its sum is made of');
+        this.#askAnother(now);
+      }
     }
     if (message.type === 'done' && message.revision === this.#issued.manifest.revision) {
       this.#reports.set(peer, message.digest);
@@ -123,7 +126,7 @@ export class Collecting implements Phase {
       const isOver = now >= this.#deadline;
       if (members.mayStillCome(this.#from, now) && !isOver) return null;
       if (isOver && members.isOnline(this.#from)) {
-        this.#context.caught(this.#from, 'sum', 'it was not delivered in time');
+        this.#context.late(this.#from, 'its sum was not delivered in time');
       }
       this.#askAnother(now);
     }
@@ -153,14 +156,14 @@ export class Collecting implements Phase {
       : null;
   }
 
-  /** Members that have every chunk and were not asked: those never struck first. */
+  /** Members that have every chunk and were not asked: those never struck nor late first. */
   #candidates(): PeerId[] {
     const { members } = this.#context;
     const headers = [...this.#issued.headers.values()];
     return [...this.#issued.headers.keys()]
       .filter((peer) => members.isOnline(peer) && !this.#asked.has(peer))
       .filter((peer) => headers.every((header) => this.#vouches.hasAll(peer, header)))
-      .sort((a, b) => members.strikes(a) - members.strikes(b));
+      .sort((a, b) => members.doubts(a) - members.doubts(b));
   }
 
   #ask(from: PeerId, now: number) {

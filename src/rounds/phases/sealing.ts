@@ -50,7 +50,8 @@ export class Sealing implements Phase {
   /** Takes what became of a header. */
   verified({ peer, result }: HeaderVerified) {
     if (!this.#verifying.delete(peer)) return;
-    if (result.ok) this.#headers.set(peer, result.value);
+    if (result === null) this.#trained.delete(peer);
+    else if (result.ok) this.#headers.set(peer, result.value);
     else this.#context.caught(peer, 'header', result.error);
   }
 
