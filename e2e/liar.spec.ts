@@ -62,9 +62,29 @@ test('offers that lead nowhere cost a tab a few connections, and others none', a
   const connections = await tab.evaluate(() => Reflect.get(globalThis, 'connections') as number);
   expect(connections).toBeGreaterThan(0);
   expect(connections).toBeLessThanOrEqual(2 * limits.offersPerTenSeconds);
-  // And it takes part as if nothing had been.
-  await Promise.all([openTab(url), openTab(url)]);
-  await expect(tab.getByTestId('finished')).toBeVisible();
+});
+
+test('a channel that throws when something is sent costs that connection, and nobody anything else', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate({ minimum: 3, rounds: 1 });
+  const context = await browser.newContext();
+  await context.addInitScript(() => {
+    const send = Reflect.get(RTCDataChannel.prototype, 'send') as (data: unknown) => void;
+    let sent = 0;
+    RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
+      // As Chromium does when too much waits.
+      if (++sent % 10 === 0 && sent <= 50) throw new DOMException('full', 'OperationError');
+      send.call(this, data);
+    };
+  });
+  const throwing = await openTab(url, context);
+  const tabs = [throwing, await openTab(url), await openTab(url)];
+  for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+  const digests = await Promise.all(tabs.map(async (tab) => (await tabSnapshot(tab)).digests[1]));
+  expect(new Set(digests).size).toBe(1);
 });
 
 test('corrupted chunks are caught, their source is named, and they come from elsewhere', async ({

@@ -14,9 +14,6 @@ export interface AuditRecord {
   readonly ms: number;
 }
 
-/** Audits that are remembered. */
-const keptAudits = 200;
-
 /** Columns of an audit that nobody asked for: each more costs the holder a chunk to read. */
 const columnsAtRandom = 4;
 
@@ -57,7 +54,7 @@ export class Auditor {
     const verdict = answer.ok ? await judge(header, holder, question, answer.value) : answer;
     const record = { at: start, holder, header, columns, verdict, ms: Math.round(now() - start) };
     this.records.unshift(record);
-    this.records.splice(keptAudits);
+    this.records.splice(limits.audits);
     return record;
   }
 

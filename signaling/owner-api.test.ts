@@ -389,8 +389,7 @@ describe('the Data Owner’s API', () => {
     tab?.send({ type: 'answer', id, answer: { kind: 'refused', reason: 'not held' } });
     expect(await asking).toMatchObject({ code: 2, out: expect.stringContaining('not proved: refused: not held') as string }); // prettier-ignore
     expect(await terminal(['continue', '--rounds', '3'])).toMatchObject({ code: 0, out: '0 rounds closed, the last one is 12\n' }); // prettier-ignore
-    expect((await terminal(['continue'])).errors).toContain('continue takes --rounds N');
-    expect((await terminal(['continue', '--rounds', '1e9'])).code).toBe(1);
+    expect((await terminal(['continue', '--rounds', '1e9'])).errors).toContain('continue takes --rounds N'); // prettier-ignore
     const revoked = await terminal(['revoke', header.slice(0, 12)]);
     expect(revoked).toMatchObject({ code: 0, out: expect.stringContaining(header) as string });
     expect((await terminal(['revoke', '123456'])).errors).toMatch(/^batch 123456: none begins so/);

@@ -14,10 +14,6 @@ import type { OwnerThread } from './owner-thread.ts';
 import type { AdmittedBatch, Checkpoint, Replacement, Store } from './store/store.ts';
 import type { DeliveredSum } from './sum-collector.ts';
 
-/** Files that the Data Owner keeps for one task, and bytes of one of them. */
-const maxFiles = 100;
-export const maxFileBytes = 8_388_608;
-
 /** Something was revoked: the new state and, if it was the current model, what takes its place. */
 export interface Revocation {
   readonly update: StateUpdate;
@@ -170,7 +166,7 @@ export class OwnerDesk {
   /** Commits to a file and keeps it. */
   async createFile(bytes: Uint8Array): Promise<Result<SignedHeader>> {
     const { thread, store, id } = this.#options;
-    if ((await store.fileCount(id)) >= maxFiles) return err(`the task has ${maxFiles} files already`); // prettier-ignore
+    if ((await store.fileCount(id)) >= limits.ownerFiles) return err(`the task has ${limits.ownerFiles} files already`); // prettier-ignore
     const about = { opening: noOpening, round: 0, kind: 'file' } as const;
     const { signed, payloads } = await thread.service.create(about, bytes);
     await store.addFile(id, signed, concatBytes(...payloads));

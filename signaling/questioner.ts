@@ -3,9 +3,6 @@ import { limits, type Answer, type Question, type ServerMessage } from '../src/p
 
 type Ask = Extract<ServerMessage, { type: 'ask' }>;
 
-/** Questions that may be open at once, of all members. */
-const maxOpen = 16;
-
 /** Asks members for proofs of what they hold, and knows which answer is to what. */
 export class Questioner {
   readonly #open = new Map<
@@ -21,7 +18,7 @@ export class Questioner {
     question: Question,
     send: (message: Ask) => void,
   ): Promise<Result<Answer>> {
-    if (this.#open.size >= maxOpen) {
+    if (this.#open.size >= limits.openQuestions) {
       return Promise.resolve(err('too many questions are open: wait for their answers'));
     }
     const id = this.#next++ >>> 0;

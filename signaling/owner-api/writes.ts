@@ -2,11 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import * as v from 'valibot';
 import { decodeCanonical, encodeScalar } from '../../src/crypto/index.ts';
 import { hexToBytes, type HeaderId, type PeerId } from '../../src/lib/index.ts';
-import { ownerApi, type OwnerApi, type Question, type Verdict } from '../../src/protocol/index.ts';
+import {
+  limits,
+  ownerApi,
+  type OwnerApi,
+  type Question,
+  type Verdict,
+} from '../../src/protocol/index.ts';
 import { carryOut, planParameter } from '../../src/rounds/index.ts';
 import { decodeHeader, signedHeaderSchema, type Header, type QueryRequest, type SignedHeader } from '../../src/vds/index.ts'; // prettier-ignore
 import { sampleColumns } from '../auditor.ts';
-import { maxFileBytes } from '../owner-desk.ts';
 import type { TaskRoom } from '../task-room.ts';
 import { admittedBody, ApiError, asBytes, membersBody, stateBody, verdictBody } from './bodies.ts';
 import { base, type Routes } from './options.ts';
@@ -69,7 +74,7 @@ export function addOwnersRoutes(server: FastifyInstance, { room, owned }: Routes
     `${base}/files`,
     {
       ...owned('Commits to a file and admits it', { params, consumes: [asBytes], response: { 201: ownerApi.admitted } }, 30), // prettier-ignore
-      bodyLimit: maxFileBytes,
+      bodyLimit: limits.ownerFileBytes,
     },
     async ({ body }, reply) => {
       if (!Buffer.isBuffer(body) || body.length === 0) throw new ApiError(400, `send the file’s bytes as ${asBytes}`); // prettier-ignore
@@ -100,7 +105,7 @@ export function addOwnersRoutes(server: FastifyInstance, { room, owned }: Routes
     `${base}/batches/:header/replace`,
     {
       ...owned('Replaces the current model or a file', { params: batch, consumes: [asBytes, 'application/json'], response: { 200: ownerApi.state } }, 30), // prettier-ignore
-      bodyLimit: 4 * room.parameters.length + maxFileBytes,
+      bodyLimit: 4 * room.parameters.length + limits.ownerFileBytes,
     },
     async ({ params: { header }, body }) => {
       const replaced = await room.replace(header as HeaderId, await contentOf(room, body));

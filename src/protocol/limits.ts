@@ -36,6 +36,14 @@ export const limits = {
   timesNamed: 10,
   /** ms between two lists of members: who comes and goes in between is in the next. */
   membersEveryMs: 250,
+  /** members whose strikes and delays are known: a few fillings of the task. */
+  rememberedMembers: 1_000,
+  /** audits that the coordinator remembers, and questions of its own that wait for an answer. */
+  audits: 200,
+  openQuestions: 16,
+  /** files that the Data Owner keeps for one task, and bytes of one of them. */
+  ownerFiles: 100,
+  ownerFileBytes: 8_388_608,
   /** models that the database keeps: the newest, and besides them the best. */
   keptModels: 8,
   /** members of one task: a full mesh beyond it exceeds a browser's connections. */

@@ -1,9 +1,6 @@
 import type { PeerId } from '../lib/index.ts';
 import { limits, type Member } from '../protocol/index.ts';
 
-/** Members whose strikes are known: a few fillings of the task. */
-const rememberedStrikes = 1_000;
-
 interface MemberState {
   online: boolean;
   /** When the connection was lost; meaningless while online. ms */
@@ -166,6 +163,6 @@ function countUp(counts: Map<PeerId, number>, peer: PeerId) {
   const count = (counts.get(peer) ?? 0) + 1;
   counts.delete(peer);
   const [oldest] = counts.keys();
-  if (counts.size >= rememberedStrikes && oldest !== undefined) counts.delete(oldest);
+  if (counts.size >= limits.rememberedMembers && oldest !== undefined) counts.delete(oldest);
   counts.set(peer, count);
 }

@@ -8,13 +8,10 @@ import { faults, lies, runFaultCase, steps, type Fault, type Lie } from './fault
 describe('a fault while somebody lies', () => {
   const faultNames = Object.keys(faults) as Fault[];
   const lieNames = Object.keys(lies) as Lie[];
-  const cases = faultNames.flatMap((fault, k) =>
-    [0, 1].map((turn) => {
-      const step = steps[(k + turn) % steps.length] ?? 'training';
-      const lie = lieNames[(k + 5 * turn) % lieNames.length] ?? 'nobody lies';
-      return [step, fault, lie] as const;
-    }),
-  );
+  const cases = faultNames.map((fault, k) => {
+    const step = steps[k % steps.length] ?? 'training';
+    return [step, fault, lieNames[(k + 3) % lieNames.length] ?? 'nobody lies'] as const;
+  });
 
   test.each(cases)('%s: %s, and another member %s', (step, fault, lie) => {
     const { attempts, ms } = runFaultCase({ seed: 2, step, fault, lie });

@@ -6,10 +6,10 @@ import { fuzzTab } from './tab.ts';
 
 /** A short pass; `npm run fuzz -- --seconds 600` goes on with other seeds. */
 test.each([
-  ['a coordinator', fuzzCoordinator, 4_000],
-  ['an engine', fuzzEngine, 6_000],
-  ['a tab', fuzzTab, 2_000],
-  ['importers', fuzzFiles, 8_000],
+  ['a coordinator', fuzzCoordinator, 2_000],
+  ['an engine', fuzzEngine, 4_000],
+  ['a tab', fuzzTab, 1_000],
+  ['importers', fuzzFiles, 4_000],
 ] as const)('what is wrong harms %s in no way', (_, fuzz, inputs) => {
   const report = fuzz(1, inputs);
   expect(report.inputs).toBe(inputs);
