@@ -141,7 +141,10 @@ test('a disk that fills up, and fails to give what it has, costs a tab nothing',
   expect(warnings.filter((line) => line.includes('cannot be read: fetching it')).length).toBeGreaterThan(0); // prettier-ignore
   const history = room.snapshot().history.map(({ authors }) => authors.length);
   expect(history).toEqual([3]);
-  await expect.poll(async () => new Set((await Promise.all(tabs.map(tabSnapshot))).map(({ digests }) => digests[1])).size).toBe(1); // prettier-ignore
+  // While it fetches again what it lost, the round may close without its sum; then the model is fetched, too.
+  await expect.poll(async () => (await tabSnapshot(failingTab)).missing).toBe(0);
+  const digests = (await Promise.all(tabs.map(tabSnapshot))).map((tab) => tab.digests[1]);
+  expect(new Set(digests.filter((digest) => digest !== undefined)).size).toBe(1);
 });
 
 test('the page has no threads of its own, and its first JavaScript is below 350 kB gzipped', async ({

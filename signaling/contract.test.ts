@@ -7,7 +7,12 @@ import { encodeScalar, groupOrder, identityOf, type Identity } from '../src/cryp
 import { assert, at, Bitfield, bytesToHex, float32ToBytes, randomBytes, seededRandom, type PeerId } from '../src/lib/index.ts'; // prettier-ignore
 import { judgeAnswer, ownerApi, peerCodec, signMembership, type Answer, type Parties, type Question, type Verdict } from '../src/protocol/index.ts'; // prettier-ignore
 import { Holder } from '../src/rounds/index.ts';
-import { SwarmEngine, type SwarmEffect, type SwarmEvent } from '../src/swarm/index.ts';
+import {
+  memberCredentials,
+  SwarmEngine,
+  type SwarmEffect,
+  type SwarmEvent,
+} from '../src/swarm/index.ts';
 import { cutPayloads, headerId, MemoryChunkStore, StorageServer, type Crs, type VerifiedHeader, type Witness } from '../src/vds/index.ts'; // prettier-ignore
 import { answerAudit, auditFactor, auditPoint, foldedAudit, makeDataOwner, makeTask, numberOf, ofOrder3Compressed, queryFactor, shiftPair } from '../src/vds/testing.ts'; // prettier-ignore
 import { readConfig } from './config.ts';
@@ -226,12 +231,14 @@ const dataChannel: Way = async (question, reply) => {
   const [asker, answerer] = [7, 8].map((byte) => identityOf(new Uint8Array(32).fill(byte)));
   assert(asker !== undefined && answerer !== undefined, 'two');
   const parties = { auditor: asker.id, holder: answerer.id };
-  const engineOf = (self: PeerId) =>
-    new SwarmEngine({
-      ...{ self, task: room.id, ownerKey: owner.id, client: 'contract', random },
-      membership: signMembership({ task: room.id, peer: self, issuedAt: 0 }, owner),
-    });
-  const engines = { [asker.id]: engineOf(asker.id), [answerer.id]: engineOf(answerer.id) };
+  const [task, ownerKey] = [room.id, owner.id];
+  const engineOf = (identity: Identity) => {
+    const membership = signMembership({ task, peer: identity.id, issuedAt: 0 }, owner);
+    const credentials = memberCredentials({ task, ownerKey, identity, membership });
+    return new SwarmEngine({ task, credentials, client: 'contract', random, uploadSlots: 4 });
+  };
+  const engines = { [asker.id]: engineOf(asker), [answerer.id]: engineOf(answerer) };
+  const [own, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   const onTheWay: (() => void)[] = [];
   return new Promise((resolve, reject) => {
     const handle = (at: PeerId, event: SwarmEvent) => {
@@ -258,8 +265,8 @@ const dataChannel: Way = async (question, reply) => {
     };
     const held = Bitfield.full(header.columns.length);
     handle(answerer.id, { type: 'batch', header, held, readers: null });
-    handle(asker.id, { type: 'connected', peer: answerer.id });
-    handle(answerer.id, { type: 'connected', peer: asker.id });
+    handle(asker.id, { type: 'connected', peer: answerer.id, ends: { own, other } });
+    handle(answerer.id, { type: 'connected', peer: asker.id, ends: { own: other, other: own } });
     deliver();
     handle(asker.id, { type: 'ask', id: 5, peer: answerer.id, header: header.id, question });
     deliver();

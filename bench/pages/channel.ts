@@ -62,7 +62,7 @@ async function startSwarm(
   const joined = await storage.join(about);
   if (!joined.ok) throw new Error(joined.error);
   const swarm = new SwarmDriver({
-    self: identity.id,
+    identity,
     task,
     description: { ownerKey: owner.id, exchange: { mode: 'gossip', topology: 'mesh', scalars: 1024 } } as TaskDescription, // prettier-ignore
     membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
@@ -162,7 +162,7 @@ window.bench = {
     else onSwarm(relayed);
   },
   async serve(kind, bytes, messageBytes) {
-    running?.close();
+    running?.close('the next run');
     if (kind === 'bare') {
       void connectBare(false).then((channel) => serveBare(channel, bytes, messageBytes));
       return;
@@ -173,7 +173,7 @@ window.bench = {
     join();
   },
   async fetch(kind, bytes) {
-    running?.close();
+    running?.close('the next run');
     if (kind === 'bare') return fetchBare(bytes);
     if (made === null) throw new Error('prepare first');
     const run = ++runs;

@@ -1,13 +1,13 @@
 // The package's own bundle: its source needs Node's streams and globals.
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import { Budget, type PeerId } from '../lib/index.ts';
+import { Budget, hexToBytes, type PeerId } from '../lib/index.ts';
 import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
-import { offers } from '../swarm/index.ts';
+import { offers, type ChannelEnds } from '../swarm/index.ts';
 import { now } from './clock.ts';
 
 export interface PeerLinksEvents {
   signal(to: PeerId, session: number, data: string): void;
-  connected(peer: PeerId): void;
+  connected(peer: PeerId, ends: ChannelEnds): void;
   disconnected(peer: PeerId): void;
   message(peer: PeerId, message: PeerMessage): void;
   malformed(peer: PeerId, reason: string): void;
@@ -151,15 +151,21 @@ export class PeerLinks {
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
     let lasting: ReturnType<typeof setTimeout> | undefined;
     const up = () => {
-      if (link.channel !== null) return;
+      if (link.channel !== null || peer.destroyed) return;
       clearTimeout(deadline);
+      const ends = endsOf(peer);
+      if (ends === null) {
+        peer.destroy(); // who answers with several certificates hides which one it is
+        return;
+      }
       lasting = setTimeout(() => this.#retries.delete(id), lastingMs);
       link.channel = this.#watch(id, peer);
-      this.#events.connected(id);
+      this.#events.connected(id, ends);
     };
     peer.on('connect', up);
     peer.on('data', (data: Uint8Array) => {
       up(); // simple-peer gathers statistics before it says 'connect'; the other side may be faster
+      if (link.channel === null) return;
       const decoded = peerCodec.decode(data);
       if (decoded.ok) this.#events.message(id, decoded.value);
       else this.#events.malformed(id, decoded.error);
@@ -196,4 +202,21 @@ export class PeerLinks {
     }, wait);
     this.#retries.set(peer, { failures, timer });
   }
+}
+
+/** The certificates that a connection was made with; null unless each side names exactly one. */
+function endsOf(peer: SimplePeer.Instance): ChannelEnds | null {
+  const { _pc: connection } = peer as unknown as { _pc: RTCPeerConnection };
+  const own = fingerprintOf(connection.localDescription);
+  const other = fingerprintOf(connection.remoteDescription);
+  return own && other && { own, other };
+}
+
+/** SHA-256 of a DTLS certificate, from a session description (RFC 8122). */
+function fingerprintOf(description: RTCSessionDescription | null): Uint8Array | null {
+  const lines = (description?.sdp ?? '').matchAll(/^a=fingerprint:(\S+) (\S+)\s*$/gm);
+  const named = new Set([...lines].map(([, hash, value]) => `${hash} ${value}`.toLowerCase()));
+  const [only] = named;
+  const hex = /^sha-256 ((?:[0-9a-f]{2}:){31}[0-9a-f]{2})$/.exec(only ?? '')?.[1];
+  return named.size === 1 && hex !== undefined ? hexToBytes(hex.replaceAll(':', '')) : null;
 }

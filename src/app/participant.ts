@@ -79,6 +79,11 @@ export class Participant {
       malformed: (reason) => addLog(this.store, 'error', `unreadable message: ${reason}`),
     });
     setInterval(() => this.#publish(), publishEveryMs);
+    // Neighbours need not find out by time-outs. A page that comes back out of the browser's cache begins anew.
+    addEventListener('pagehide', () => this.#swarm?.close('the tab was closed'));
+    addEventListener('pageshow', ({ persisted }) => {
+      if (persisted) location.reload();
+    });
   }
 
   /** Rejects if a worker's script cannot be loaded: it would answer nothing, ever. */
@@ -309,7 +314,7 @@ export class Participant {
     const onLog = (level: 'info' | 'warn' | 'error', text: string) => this.#log(level, text);
     const opened = Promise.resolve(training.open(description));
     this.#swarm = new SwarmDriver({
-      ...{ self: identity.id, task, description, membership, iceServers, storage, onLog },
+      ...{ identity, task, description, membership, iceServers, storage, onLog },
       signal: (to, session, data) => this.#link?.send({ type: 'signal', to, session, data }),
       onStored: (header, index) => this.#rounds?.stored(header, index),
       onRefused: (header, index, from, reason) => {
@@ -523,7 +528,7 @@ export class Participant {
   /** Nothing more happens until the user does something about it. */
   #stop(reason: string): void {
     this.#link?.close();
-    this.#swarm?.close();
+    this.#swarm?.close('the tab stopped');
     this.#rounds?.close();
     this.store.setState({ connection: { state: 'stopped', reason } });
     this.#log('error', reason);

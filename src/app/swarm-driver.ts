@@ -1,15 +1,16 @@
 import { transfer, type Remote } from 'comlink';
 import { Alarm, fetchSeed, now, PeerLinks, systemRandom } from '../adapters/index.ts';
 import type { StorageService } from '../adapters/index.ts';
+import type { Identity } from '../crypto/index.ts';
 import { Bitfield, messageOf, ownBytes, shortId } from '../lib/index.ts';
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Answer, Question, Readers, Signed, TaskDescription } from '../protocol/index.ts';
-import { neighbours, SwarmEngine } from '../swarm/index.ts';
+import { memberCredentials, neighbours, SwarmEngine } from '../swarm/index.ts';
 import type { SwarmEffect, SwarmEvent } from '../swarm/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 
 export interface SwarmDriverOptions {
-  readonly self: PeerId;
+  readonly identity: Identity;
   readonly task: TaskId;
   readonly description: TaskDescription;
   readonly membership: Signed;
@@ -37,18 +38,18 @@ export class SwarmDriver {
 
   constructor(options: SwarmDriverOptions) {
     this.#options = options;
-    const { self, task, description, membership, iceServers } = options;
+    const { identity, task, description, membership, iceServers } = options;
+    const { ownerKey } = description;
     this.#engine = new SwarmEngine({
-      self,
       task,
-      membership,
-      ownerKey: description.ownerKey,
+      credentials: memberCredentials({ task, ownerKey, identity, membership }),
       client: `murmuration/${__VERSION__}`,
       random: systemRandom(),
+      uploadSlots: 4,
     });
-    this.#links = new PeerLinks(self, iceServers, {
+    this.#links = new PeerLinks(identity.id, iceServers, {
       signal: options.signal,
-      connected: (peer) => this.#handle({ type: 'connected', peer }),
+      connected: (peer, ends) => this.#handle({ type: 'connected', peer, ends }),
       disconnected: (peer) => this.#handle({ type: 'disconnected', peer }),
       message: (peer, message) => this.#handle({ type: 'message', peer, message }),
       malformed: (peer, reason) => this.#handle({ type: 'malformed', peer, reason }),
@@ -58,8 +59,8 @@ export class SwarmDriver {
 
   /** Connects with whom the task's topology says. */
   setMembers(members: readonly PeerId[]): void {
-    const { description, self } = this.#options;
-    const peers = neighbours(description.exchange.topology, members, self);
+    const { description, identity } = this.#options;
+    const peers = neighbours(description.exchange.topology, members, identity.id);
     this.#links.setNeighbours(peers);
     this.#handle({ type: 'neighbours', peers });
   }
@@ -107,7 +108,9 @@ export class SwarmDriver {
     this.#handle({ type: 'seeded', header, index, payload });
   }
 
-  close(): void {
+  /** @param reason that neighbours are told */
+  close(reason: string): void {
+    this.#handle({ type: 'leave', reason });
     this.#alarm.set(null);
     this.#links.closeAll();
   }
@@ -191,7 +194,7 @@ export class SwarmDriver {
   }
 
   async #answer({ peer, id, header, question }: Extract<SwarmEffect, { type: 'answer' }>) {
-    const parties = { auditor: peer, holder: this.#options.self };
+    const parties = { auditor: peer, holder: this.#options.identity.id };
     const answer = await this.#options.storage.answer(header, question, parties);
     this.#handle({ type: 'answered', peer, id, answer });
   }

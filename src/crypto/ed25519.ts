@@ -20,7 +20,8 @@ export type SignatureUse =
   | 'round-open'
   | 'state-core'
   | 'state-freshness'
-  | 'hello';
+  | 'hello'
+  | 'handshake';
 
 /** The identity that belongs to a 32-byte secret. */
 export function identityOf(secret: Uint8Array): Identity {

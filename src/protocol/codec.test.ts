@@ -144,7 +144,10 @@ describe('bounds on single fields', () => {
     client: 'c',
     maxFrame: limits.leastFrameBytes,
     requestQueue: 1,
+    features: ['a'],
+    signature: new Uint8Array(64),
   };
+  const features = (count: number) => Array.from({ length: count }, (_, i) => `f${i}`);
   const relayed = (bytes: number) => {
     const about = { round: 1, attempt: 1, header: id, index: 0 };
     return { type: 'relayed', ...about, payload: new Uint8Array(bytes) };
@@ -202,6 +205,8 @@ describe('bounds on single fields', () => {
     ['queue', peerDecode, handshake, { ...handshake, requestQueue: 0 }],
     ['id', peerDecode, handshake, { ...handshake, peer: 'A'.repeat(64) }],
     ['task', peerDecode, handshake, { ...handshake, task: id }],
+    ['features', peerDecode, { ...handshake, features: features(16) }, { ...handshake, features: features(17) }], // prettier-ignore
+    ['name of a feature', peerDecode, { ...handshake, features: ['f'.repeat(32)] }, { ...handshake, features: ['f'.repeat(33)] }], // prettier-ignore
     ['client', peerDecode, handshake, { ...handshake, client: 'c'.repeat(65) }],
     [
       'chunks at once',

@@ -19,7 +19,7 @@ export {
 } from './manifest.ts';
 export { signMembership, verifyMembership } from './membership.ts';
 export { ownerApi, type OwnerApi } from './owner-api.ts';
-export type { PeerMessage } from './peer-messages.ts';
+export { handshakeBytes, type PeerMessage } from './peer-messages.ts';
 export { judgeAnswer } from './questions.ts';
 export type { Answer, Parties, Question, Readers, Verdict } from './questions.ts';
 export {

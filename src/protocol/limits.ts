@@ -48,10 +48,16 @@ export const limits = {
   keptModels: 8,
   /** members of one task: a full mesh beyond it exceeds a browser's connections. */
   members: 20,
+  /** WebRTC connections of one tab: browsers manage some 100, each costs memory and checks. */
+  links: 40,
   /** requests a peer may have waiting with us; BitTorrent's customary `reqq`. */
   queuedRequests: 250,
-  /** blocks we ask of one peer before the first has come: keeps a fast link busy. */
-  pipeline: 24,
+  /** blocks that we have asked of one peer at any time, whatever it says it queues. */
+  pipeline: 250,
+  /** chunks that one have or dont-have names. */
+  indicesPerMessage: 64,
+  /** names of features in a handshake. */
+  features: 16,
   /** bytes handed to a channel and not yet sent; well below the 16 MiB at which Chromium closes it. */
   bufferedBytes: 1_048_576,
   /** bytes; a channel that has so much to send is closed: what is no chunk is sent without asking. */

@@ -168,6 +168,8 @@ const description: fc.Arbitrary<TaskDescription> = fc.record({
   crs: exactly(32),
 });
 
+const indices = fc.array(index, { minLength: 1, maxLength: 64 });
+
 /** Any message from tab to tab, by type. */
 export const peerMessages: Every<PeerMessage> = {
   handshake: fc.record({
@@ -179,17 +181,24 @@ export const peerMessages: Every<PeerMessage> = {
     client,
     maxFrame: whole(limits.leastFrameBytes, 16_777_216),
     requestQueue: whole(1, 100_000),
+    features: fc.array(fc.stringMatching(/^[a-z0-9-]{1,32}$/), { maxLength: limits.features }),
+    signature: exactly(64),
   }),
   header: fc.record({ type: is('header'), batch, signed: header }),
   bitfield: fc.record({ type: is('bitfield'), batch, bits }),
-  have: fc.record({
-    type: is('have'),
-    batch,
-    indices: fc.array(index, { minLength: 1, maxLength: 64 }),
-  }),
+  'have-all': fc.record({ type: is('have-all'), batch }),
+  'have-none': fc.record({ type: is('have-none'), batch }),
+  have: fc.record({ type: is('have'), batch, indices }),
+  'dont-have': fc.record({ type: is('dont-have'), batch, indices: fc.option(indices) }),
+  interested: fc.record({ type: is('interested') }),
+  'not-interested': fc.record({ type: is('not-interested') }),
+  choke: fc.record({ type: is('choke') }),
+  unchoke: fc.record({ type: is('unchoke') }),
   request: fc.record({ type: is('request'), batch, index, offset, length }),
   piece: fc.record({ type: is('piece'), batch, index, offset, bytes: bits }),
   reject: fc.record({ type: is('reject'), batch, index, offset, length }),
+  cancel: fc.record({ type: is('cancel'), batch, index, offset, length }),
+  'keep-alive': fc.record({ type: is('keep-alive') }),
   ask: fc.record({ type: is('ask'), id: questionId, batch, question }),
   answer: fc.record({ type: is('answer'), id: questionId, answer }),
   bye: fc.record({ type: is('bye'), reason }),

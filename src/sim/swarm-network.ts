@@ -8,7 +8,12 @@ import {
   type TaskId,
 } from '../lib/index.ts';
 import { peerCodec, signMembership, type PeerMessage } from '../protocol/index.ts';
-import { SwarmEngine, type SwarmEffect, type SwarmEvent } from '../swarm/index.ts';
+import {
+  memberCredentials,
+  SwarmEngine,
+  type SwarmEffect,
+  type SwarmEvent,
+} from '../swarm/index.ts';
 import { verifyChunk, Verifier, type VerifiedHeader } from '../vds/index.ts';
 import { admit, crs, scalars, seal, seedOf, type Sealed } from './sealing.ts';
 
@@ -39,7 +44,6 @@ export interface SimulatedPeer {
   readonly sent: Map<PeerMessage['type'], number>;
   /** When its engine wants to be called again at the latest. ms */
   wake: number;
-  /** What the liar makes of a message before it goes out. */
   /** What it makes of a message before it goes out; null: nothing. */
   tamper: (message: PeerMessage) => PeerMessage | null;
 }
@@ -76,15 +80,16 @@ export class SwarmNetwork {
   }
 
   addPeer(name: string): SimulatedPeer {
-    const { id } = named(name);
-    const membership = signMembership({ task: this.task, peer: id, issuedAt: 0 }, this.owner);
+    const identity = named(name);
+    const { id } = identity;
+    const { task, owner } = this;
+    const membership = signMembership({ task, peer: id, issuedAt: 0 }, owner);
     const engine = new SwarmEngine({
-      self: id,
-      task: this.task,
-      ownerKey: this.owner.id,
-      membership,
+      task,
+      credentials: memberCredentials({ task, ownerKey: owner.id, identity, membership }),
       client: 'simulation',
       random: this.#random,
+      uploadSlots: 4,
     });
     const peer: SimulatedPeer = {
       ...{ id, engine, chunks: new Map(), log: [], sent: new Map(), questions: [], answers: [] },
@@ -98,8 +103,9 @@ export class SwarmNetwork {
   /** Where there is a connection, the new one takes its place unseen: what was on its way is lost. */
   connect(a: SimulatedPeer, b: SimulatedPeer): void {
     this.#links.set(linkOf(a.id, b.id), ++this.#connections);
-    this.handle(a, { type: 'connected', peer: b.id });
-    this.handle(b, { type: 'connected', peer: a.id });
+    const [atA, atB] = [certificateOf(a.id), certificateOf(b.id)];
+    this.handle(a, { type: 'connected', peer: b.id, ends: { own: atA, other: atB } });
+    this.handle(b, { type: 'connected', peer: a.id, ends: { own: atB, other: atA } });
   }
 
   isConnected(a: SimulatedPeer, b: SimulatedPeer): boolean {
@@ -297,6 +303,11 @@ export class SwarmNetwork {
 
 function named(name: string): Identity {
   return identityOf(sha256(utf8ToBytes(`simulated ${name}`)));
+}
+
+/** What stands for the DTLS certificate of a peer. */
+function certificateOf(peer: PeerId): Uint8Array {
+  return sha256(utf8ToBytes(peer));
 }
 
 function linkOf(a: PeerId, b: PeerId): string {

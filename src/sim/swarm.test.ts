@@ -249,6 +249,52 @@ describe('a breach of the protocol closes the peer that committed it', () => {
   });
 });
 
+describe('a handshake over another channel', () => {
+  test('is refused: who sits in between shows each side another certificate', () => {
+    const network = new SwarmNetwork(45);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    const [own, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    network.connect(a, b);
+    network.handle(a, { type: 'connected', peer: b.id, ends: { own, other } });
+    network.run(() => network.closes.length > 0, 1000);
+    expect(network.closes.find(({ by }) => by === a.id)?.reason).toMatch(/not signed for this channel/); // prettier-ignore
+  });
+
+  test('that never comes is not waited for', () => {
+    const network = new SwarmNetwork(46);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    b.tamper = () => null;
+    network.connect(a, b);
+    network.run(() => network.closes.length > 0, 60_000);
+    expect(network.closes[0]).toMatchObject({ by: a.id, reason: 'no handshake came' });
+  });
+});
+
+describe('a connection without anything to say', () => {
+  test('is kept alive, and ended where nothing is heard for four minutes', () => {
+    const network = new SwarmNetwork(47);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    network.connect(a, b);
+    network.run(() => false, 1_000_000);
+    expect(network.closes).toEqual([]);
+    expect(a.sent.get('keep-alive')).toBe(8);
+    b.tamper = () => null;
+    network.run(() => network.closes.length > 0, 2_000_000);
+    expect(network.closes[0]).toMatchObject({ by: a.id, reason: /nothing was heard/ });
+    expect(network.now).toBeLessThan(1_000_000 + 245_000);
+  });
+
+  test('ends with a word when a tab goes', () => {
+    const network = new SwarmNetwork(48);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    network.connect(a, b);
+    network.run(() => false, 100);
+    network.handle(a, { type: 'leave', reason: 'the tab was closed' });
+    expect(a.sent.get('bye')).toBe(1);
+    expect(a.engine.snapshot().peers).toEqual([]);
+  });
+});
+
 describe('serving', () => {
   /** A victim that holds a batch, and a peer whose requests are made by hand. */
   function served() {
@@ -258,13 +304,11 @@ describe('serving', () => {
     network.give(holder, batch, [0]);
     network.connect(holder, asker);
     network.run(() => false, 50);
+    const say = (message: PeerMessage) =>
+      network.handle(holder, { type: 'message', peer: asker.id, message });
     const ask = (index: number, offset: number, length: number) =>
-      network.handle(holder, {
-        type: 'message',
-        peer: asker.id,
-        message: { type: 'request', batch: 0, index, offset, length },
-      });
-    return { network, holder, ask };
+      say({ type: 'request', batch: 0, index, offset, length });
+    return { network, holder, asker, ask, say };
   }
 
   test('one answer a request: a piece for what is held, a reject for what is not (bep6)', () => {
@@ -284,6 +328,54 @@ describe('serving', () => {
     network.handle(holder, { type: 'drop', headers: [header] });
     network.run(() => false, network.now + 100);
     expect([holder.sent.get('piece'), holder.sent.get('reject')]).toEqual([undefined, 1]);
+  });
+
+  test('what is cancelled gets its one answer too, and only that (bep6)', () => {
+    const { network, holder, ask, say } = served();
+    for (let i = 0; i < 600; i++) ask(0, 0, 3872); // more than the channel takes at once
+    const queued = holder.engine.snapshot().peers[0]?.queued ?? 0;
+    expect(queued).toBeGreaterThan(100);
+    const before = holder.sent.get('reject') ?? 0;
+    const cancel = { type: 'cancel', batch: 0, index: 0, offset: 0, length: 3872 } as const;
+    for (let i = 0; i < queued + 50; i++) say(cancel);
+    expect(holder.sent.get('reject')).toBe(before + queued);
+    network.run(() => false, network.now + 10_000);
+    expect((holder.sent.get('piece') ?? 0) + (holder.sent.get('reject') ?? 0)).toBe(600);
+    expect(network.closes.filter(({ by }) => by === holder.id)).toEqual([]);
+  });
+
+  test('a choke comes before the rejects of what was queued (bep6)', () => {
+    const network = new SwarmNetwork(52);
+    const holder = network.addPeer('holder');
+    const others = Array.from({ length: 6 }, (_, i) => network.addPeer(`other ${i}`));
+    const batch = network.makeBatch('holder', 2);
+    network.give(holder, batch);
+    const order: string[] = [];
+    holder.tamper = (message) => {
+      if (message.type === 'choke' || message.type === 'reject') order.push(message.type);
+      return message;
+    };
+    for (const other of others) network.connect(holder, other);
+    network.run(() => false, 100);
+    const [late, ...early] = others;
+    if (!late) throw new Error('six peers');
+    const say = (peer: SimulatedPeer, message: PeerMessage) =>
+      network.handle(holder, { type: 'message', peer: peer.id, message });
+    const request = { type: 'request', batch: 0, index: 0, offset: 0, length: 100 } as const;
+    for (const peer of early) say(peer, { type: 'interested' });
+    for (const peer of early) for (let i = 0; i < 600; i++) say(peer, { ...request, length: 3872 });
+    order.length = 0;
+    say(late, { type: 'interested' }); // five have all the slots: one of them has to go
+    expect(order).toEqual([
+      'choke',
+      ...Array.from({ length: limits.queuedRequests }, () => 'reject'),
+    ]);
+    const { peers } = holder.engine.snapshot();
+    const choked = peers.find(({ isChoked }) => isChoked);
+    expect(choked?.queued).toBe(0);
+    order.length = 0;
+    network.handle(holder, { type: 'message', peer: choked?.id ?? late.id, message: request });
+    expect(order).toEqual(['reject']);
   });
 
   test('a request beyond the chunk closes', () => {

@@ -11,8 +11,6 @@ export class Download {
   readonly peer: PeerId;
   /** When the first block was asked for. ms */
   readonly startedAt: number;
-  /** When the last block came, or the first was asked for. ms */
-  activeAt: number;
   readonly #size: number;
   readonly #blockBytes: number;
   readonly #missing = new Set<number>();
@@ -29,7 +27,6 @@ export class Download {
     this.index = about.index;
     this.peer = about.peer;
     this.startedAt = now;
-    this.activeAt = now;
     this.#size = size;
     this.#blockBytes = blockBytes;
     for (let offset = 0; offset < size; offset += blockBytes) this.#missing.add(offset);
@@ -40,7 +37,12 @@ export class Download {
     return this.#missing.size;
   }
 
-  /** The blocks to ask for. */
+  /** bytes that have not come yet. */
+  get owed(): number {
+    return Math.min(this.#size, this.#missing.size * this.#blockBytes);
+  }
+
+  /** The blocks that have not come yet. */
   blocks(): { readonly offset: number; readonly length: number }[] {
     return [...this.#missing].map((offset) => ({ offset, length: this.#lengthAt(offset) }));
   }
@@ -51,13 +53,17 @@ export class Download {
   }
 
   /** Takes a block; the payload once it is whole. */
-  receive(offset: number, bytes: Uint8Array, now: number): Uint8Array | null {
+  receive(offset: number, bytes: Uint8Array): Uint8Array | null {
     this.#missing.delete(offset);
-    this.activeAt = now;
     if (this.#buffer === null && bytes.length === this.#size) return bytes;
     this.#buffer ??= new Uint8Array(this.#size);
     this.#buffer.set(bytes, offset);
     return this.#missing.size === 0 ? this.#buffer : null;
+  }
+
+  /** A block that will not come. */
+  reject(offset: number): void {
+    this.#missing.delete(offset);
   }
 
   #lengthAt(offset: number): number {

@@ -1,6 +1,7 @@
 import type { Bitfield, HeaderId, PeerId } from '../lib/index.ts';
 import type { Answer, PeerMessage, Question, Readers } from '../protocol/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
+import type { ChannelEnds } from './credentials.ts';
 
 /** A part of a chunk. `offset` and `length` in bytes of the payload. */
 export interface Block {
@@ -15,7 +16,7 @@ export interface Block {
 export type SwarmEvent =
   /** The peers that the topology wants this one connected to. */
   | { readonly type: 'neighbours'; readonly peers: readonly PeerId[] }
-  | { readonly type: 'connected'; readonly peer: PeerId }
+  | { readonly type: 'connected'; readonly peer: PeerId; readonly ends: ChannelEnds }
   | { readonly type: 'disconnected'; readonly peer: PeerId }
   | { readonly type: 'message'; readonly peer: PeerId; readonly message: PeerMessage }
   /** A frame that did not decode. */
@@ -81,6 +82,8 @@ export type SwarmEvent =
       readonly index: number;
       readonly payload: Uint8Array | null;
     }
+  /** The tab goes: neighbours are told, so that they need not wait. */
+  | { readonly type: 'leave'; readonly reason: string }
   | { readonly type: 'tick' };
 
 export type SwarmEffect =

@@ -1,41 +1,30 @@
 import { randomInt, type Random } from '../lib/index.ts';
-import type { BatchState } from './batch-state.ts';
-import type { PeerState } from './peer-state.ts';
+import type { Chunk, Holdings, Inventory } from './inventory.ts';
+
+/** So many chunks are taken at random at first, to have something to give soon (BEP 3). */
+const atRandom = 4;
 
 /**
- * The chunk to ask `peer` for next: of those that are needed and that it has, the one that the
- * fewest neighbours have (rarest first, BEP 3), ties broken at random. Models come before
- * updates, since no member can train or aggregate without them.
+ * The chunk to ask a neighbour for next: of those that are needed and that it has, the one that the
+ * fewest neighbours have, the very first ones at random. Null if there is none.
  */
 export function pickChunk(
-  batches: Iterable<BatchState>,
-  peer: PeerState,
-  neighbours: readonly PeerState[],
+  inventory: Inventory,
+  holdings: Holdings,
   random: Random,
   now: number,
-): { readonly batch: BatchState; readonly index: number } | null {
-  let best: { batch: BatchState; index: number } | null = null;
-  let bestRank = Infinity;
-  let ties = 0;
-  for (const batch of batches) {
-    if (batch.held.complete) continue;
-    const { id, kind } = batch.header;
-    const bits = peer.bitsOf(id);
-    if (bits === null) continue;
-    const fields = neighbours.map((neighbour) => neighbour.bitsOf(id));
-    for (let index = 0; index < batch.held.length; index++) {
-      if (!bits.has(index) || !batch.needs(index) || batch.isExcluded(index, peer.id, now))
-        continue;
-      const holders = fields.reduce((sum, field) => sum + (field?.has(index) ? 1 : 0), 0);
-      const rank = holders + (kind === 'model' ? 0 : 1_000_000);
-      if (rank < bestRank) {
-        best = { batch, index };
-        bestRank = rank;
-        ties = 1;
-      } else if (rank === bestRank && randomInt(random, ++ties) === 0) {
-        best = { batch, index };
-      }
-    }
+): Chunk | null {
+  if (holdings.pickable === 0) return null;
+  const isFirst = inventory.stored < atRandom;
+  let picked: Chunk | null = null;
+  let seen = 0;
+  for (const chunk of inventory.rarestFirst(random)) {
+    const { batch, index } = chunk;
+    if (!holdings.has(batch.header.id, index)) continue;
+    if (batch.isExcluded(index, holdings.peer, now)) continue;
+    if (!isFirst) return chunk;
+    if (picked !== null && picked.batch.header.kind !== batch.header.kind) break; // models first
+    if (randomInt(random, ++seen) === 0) picked = chunk;
   }
-  return best;
+  return picked;
 }

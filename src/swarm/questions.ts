@@ -1,7 +1,9 @@
-import type { HeaderId, PeerId } from '../lib/index.ts';
+import { err, ok, type PeerId, type Result } from '../lib/index.ts';
 import { limits, type Answer, type PeerMessage } from '../protocol/index.ts';
-import type { SwarmEffect, SwarmEvent } from './events.ts';
-import type { PeerState } from './peer-state.ts';
+import type { SwarmEvent } from './events.ts';
+import type { Outbox } from './outbox.ts';
+import type { Peer } from './peer.ts';
+import type { Heard } from './session.ts';
 
 /** A question of ours that is under way. */
 interface Asked {
@@ -15,41 +17,35 @@ interface Asked {
  * costs some 50 ms; every question gets one answer or refusal, ours at the latest by time-out.
  */
 export class Questions {
-  readonly #emit: (effect: SwarmEffect) => void;
+  readonly #outbox: Outbox;
   readonly #asked = new Map<number, Asked>();
 
-  constructor(emit: (effect: SwarmEffect) => void) {
-    this.#emit = emit;
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
   }
 
   /** Asks a peer, or says at once why not. */
-  ask(event: Extract<SwarmEvent, { type: 'ask' }>, peer: PeerState | undefined, now: number): void {
+  ask(event: Extract<SwarmEvent, { type: 'ask' }>, peer: Peer | undefined, now: number): void {
     const { id, header, question } = event;
-    const batch = peer?.handshaken === true ? peer.numberOf(header) : undefined;
-    if (batch === undefined) {
+    const batch = peer?.ready === true ? peer.session.theirNumber(header) : undefined;
+    if (peer === undefined || batch === undefined) {
       const reason = peer ? 'the peer does not have the batch' : 'the peer is not connected';
-      this.#emit({ type: 'asked', id, answer: { kind: 'refused', reason } });
+      this.#outbox.put({ type: 'asked', id, answer: { kind: 'refused', reason } });
       return;
     }
     this.#asked.set(id, { peer: event.peer, deadline: now + limits.answerMs });
-    this.#emit({ type: 'send', peer: event.peer, message: { type: 'ask', id, batch, question } });
+    this.#outbox.send(peer, { type: 'ask', id, batch, question });
   }
 
   /** Takes a question of a peer's: to be answered, or refused for asking too much. */
-  asked(
-    peer: PeerState,
-    message: Extract<PeerMessage, { type: 'ask' }>,
-    holds: (header: HeaderId) => boolean,
-    now: number,
-  ): void {
-    const { id, question } = message;
-    const header = peer.byNumber.get(message.batch);
+  asked(peer: Peer, { header, asked }: Extract<Heard, { type: 'ask' }>, now: number): void {
+    const { id, question } = asked;
     peer.questionTimes = peer.questionTimes.filter((time) => time > now - 10_000);
     const refuse = (reason: string) => {
       const answer: Answer = { kind: 'refused', reason };
-      this.#emit({ type: 'send', peer: peer.id, message: { type: 'answer', id, answer } });
+      this.#outbox.send(peer, { type: 'answer', id, answer });
     };
-    if (header === undefined || !holds(header)) {
+    if (header === null) {
       refuse('the batch is not here');
     } else if (
       peer.openQuestions >= limits.questions ||
@@ -59,23 +55,23 @@ export class Questions {
     } else {
       peer.questionTimes.push(now);
       peer.openQuestions++;
-      this.#emit({ type: 'answer', peer: peer.id, id, header, question });
+      this.#outbox.put({ type: 'answer', peer: peer.id, id, header, question });
     }
   }
 
   /** Sends what was found out for a peer. */
-  answered(peer: PeerState, { id, answer }: Extract<SwarmEvent, { type: 'answered' }>): void {
+  answered(peer: Peer, { id, answer }: Extract<SwarmEvent, { type: 'answered' }>): void {
     peer.openQuestions = Math.max(0, peer.openQuestions - 1);
-    this.#emit({ type: 'send', peer: peer.id, message: { type: 'answer', id, answer } });
+    this.#outbox.send(peer, { type: 'answer', id, answer });
   }
 
-  /** Takes an answer to a question of ours; false if it was not asked of this peer. */
-  take(peer: PeerId, { id, answer }: Extract<PeerMessage, { type: 'answer' }>): boolean {
+  /** Takes an answer to a question of ours; the error says that it was not asked of this peer. */
+  take(peer: PeerId, { id, answer }: Extract<PeerMessage, { type: 'answer' }>): Result<null> {
     const asked = this.#asked.get(id);
-    if (asked?.peer !== peer) return false;
+    if (asked?.peer !== peer) return err('answer that was not asked for');
     this.#asked.delete(id);
-    if (asked.deadline !== Infinity) this.#emit({ type: 'asked', id, answer });
-    return true;
+    if (asked.deadline !== Infinity) this.#outbox.put({ type: 'asked', id, answer });
+    return ok(null);
   }
 
   /** Gives up on what was asked of a peer that is gone, and on what takes too long. */
@@ -87,12 +83,14 @@ export class Questions {
       else this.#asked.delete(id);
       if (deadline === Infinity) continue;
       const reason = here ? 'no answer came in time' : 'the peer is gone';
-      this.#emit({ type: 'asked', id, answer: { kind: 'refused', reason } });
+      this.#outbox.put({ type: 'asked', id, answer: { kind: 'refused', reason } });
     }
   }
 
-  /** When the first of our questions times out, or none. ms */
-  get deadlines(): number[] {
-    return [...this.#asked.values()].map(({ deadline }) => deadline);
+  /** When the first of our questions times out. ms */
+  get nextWake(): number {
+    let next = Infinity;
+    for (const { deadline } of this.#asked.values()) next = Math.min(next, deadline);
+    return next;
   }
 }

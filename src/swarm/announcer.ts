@@ -1,0 +1,92 @@
+import type { HeaderId } from '../lib/index.ts';
+import { limits } from '../protocol/index.ts';
+import type { Batch } from './inventory.ts';
+import type { Outbox } from './outbox.ts';
+import { patience } from './patience.ts';
+import type { Peer } from './peer.ts';
+
+/**
+ * Tells neighbours what is held. Haves are gathered, and not sent to who has the chunk; the first
+ * one after a while goes at once, so that a chunk that many wait for does not wait itself.
+ */
+export class Announcer {
+  readonly #outbox: Outbox;
+  readonly #news = new Map<HeaderId, number[]>();
+  #count = 0;
+  #announceAt = Infinity;
+  #announcedAt = -Infinity;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  /** Tells a peer of a batch that it may have: what was not announced to it cannot be asked for. */
+  introduce(peer: Peer, { header, held, readers }: Batch): void {
+    if (!peer.ready || readers?.has(peer.id) === false) return;
+    const batch = peer.session.number(header.id);
+    this.#outbox.send(peer, { type: 'header', batch, signed: header.signed });
+    if (held.complete) this.#outbox.send(peer, { type: 'have-all', batch });
+    else if (held.count === 0) this.#outbox.send(peer, { type: 'have-none', batch });
+    else this.#outbox.send(peer, { type: 'bitfield', batch, bits: held.toBytes() });
+  }
+
+  stored(header: HeaderId, index: number, now: number): void {
+    const news = this.#news.get(header) ?? [];
+    this.#news.set(header, news);
+    news.push(index);
+    this.#count++;
+    const soon = Math.max(now, this.#announcedAt + patience.haveMs);
+    this.#announceAt = this.#count >= limits.indicesPerMessage ? now : Math.min(this.#announceAt, soon); // prettier-ignore
+  }
+
+  /** A chunk that was held is not there any more. */
+  lost(header: HeaderId, index: number, peers: Iterable<Peer>): void {
+    const news = this.#news.get(header);
+    const place = news?.indexOf(index) ?? -1;
+    if (place >= 0) {
+      news?.splice(place, 1);
+      this.#count--;
+      return; // nobody was told
+    }
+    for (const peer of peers) {
+      const batch = peer.session.ourNumber(header);
+      if (batch !== undefined) this.#outbox.send(peer, { type: 'dont-have', batch, indices: [index] }); // prettier-ignore
+    }
+  }
+
+  /** A batch of ours is dropped. */
+  dropped(header: HeaderId, peers: Iterable<Peer>): void {
+    this.#count -= this.#news.get(header)?.length ?? 0;
+    this.#news.delete(header);
+    for (const peer of peers) {
+      const batch = peer.session.ourNumber(header);
+      if (batch !== undefined) this.#outbox.send(peer, { type: 'dont-have', batch, indices: null });
+    }
+  }
+
+  /** Sends what is due. */
+  announce(peers: Iterable<Peer>, now: number): void {
+    if (now < this.#announceAt) return;
+    this.#announceAt = Infinity;
+    this.#announcedAt = now;
+    this.#count = 0;
+    for (const peer of peers) {
+      for (const [header, news] of this.#news) this.#have(peer, header, news);
+    }
+    this.#news.clear();
+  }
+
+  get nextWake(): number {
+    return this.#announceAt;
+  }
+
+  #have(peer: Peer, header: HeaderId, news: readonly number[]): void {
+    const batch = peer.session.ourNumber(header);
+    if (batch === undefined) return;
+    const indices = news.filter((index) => !peer.holdings.has(header, index));
+    for (let i = 0; i < indices.length; i += limits.indicesPerMessage) {
+      const some = indices.slice(i, i + limits.indicesPerMessage);
+      this.#outbox.send(peer, { type: 'have', batch, indices: some });
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type { PeerId } from '../lib/index.ts';
+import { limits } from '../protocol/index.ts';
+import type { Block } from './events.ts';
+import type { Holdings } from './inventory.ts';
+import { Pipeline } from './pipeline.ts';
+import { Rate } from './rate.ts';
+import type { PeerTotals } from './reputation.ts';
+import type { Session } from './session.ts';
+
+/** One neighbour: the connection with it, what it has, what we asked of it and it of us. */
+export class Peer {
+  readonly id: PeerId;
+  readonly session: Session;
+  readonly holdings: Holdings;
+  /** Over all connections with it. */
+  readonly totals: PeerTotals;
+  readonly pipeline = new Pipeline();
+
+  /** What we said, and what it said. */
+  areWeInterested = false;
+  isChokingUs = true;
+  isInterested = false;
+  isChoked = true;
+
+  /** Blocks it asked for, in order. */
+  readonly queue: Block[] = [];
+  /** bytes being read for it from the store. */
+  reading = 0;
+  /** bytes in its channel's buffer. */
+  buffered = 0;
+  /** bytes that it gave and took lately. */
+  readonly given = new Rate();
+  readonly taken = new Rate();
+  /** Since when it is interested and choked, or null. ms */
+  waitingSince: number | null = null;
+
+  /** Questions of its that are being answered, and when the newest ones came. ms */
+  openQuestions = 0;
+  questionTimes: number[] = [];
+
+  readonly connectedAt: number;
+  heardAt: number;
+  sentAt: number;
+
+  constructor(session: Session, holdings: Holdings, totals: PeerTotals, now: number) {
+    this.id = holdings.peer;
+    this.session = session;
+    this.holdings = holdings;
+    this.totals = totals;
+    this.connectedAt = now;
+    this.heardAt = now;
+    this.sentAt = now;
+  }
+
+  get ready(): boolean {
+    return this.session.ready;
+  }
+
+  /** Room in the channel for another block. */
+  get writable(): boolean {
+    return this.buffered + this.reading < limits.bufferedBytes;
+  }
+}

@@ -1,0 +1,99 @@
+import type { ChunkKey } from '../lib/index.ts';
+import { limits } from '../protocol/index.ts';
+import type { Download } from './download.ts';
+import { patience } from './patience.ts';
+
+/** bytes a ms; what is hoped of a peer that was never asked, so that it will be. */
+const hopedRate = 1_000;
+/** How much the newest measurement counts (RFC 6298 takes the same). */
+const ofMean = 1 / 8;
+const ofDeviation = 1 / 4;
+/** Rates forget what they measured this much with each block. */
+const keptShare = 0.9;
+
+/** What one peer was asked for, and how well it delivers. */
+export class Pipeline {
+  readonly downloads = new Map<ChunkKey, Download>();
+  /** Blocks that are not wanted any more, and whose one answer is still to come: bytes of each. */
+  readonly cancelled = new Map<string, number>();
+  /** Blocks asked for at once. */
+  #depth = 2;
+  #bytes = 0;
+  #ms = 0;
+  /** ms that a block takes, and how much that varies; null: none has come yet. */
+  #mean: number | null = null;
+  #deviation = 0;
+  /** Of the last chunks, what share failed. */
+  #failures = 0;
+  #heardAt = -Infinity;
+
+  /** Blocks asked for that have not come. */
+  get outstanding(): number {
+    let blocks = 0;
+    for (const download of this.downloads.values()) blocks += download.outstanding;
+    return blocks;
+  }
+
+  /** How many more blocks it may be asked for. */
+  room(requestQueue: number, now: number): number {
+    const depth = this.isSnubbed(now) ? 1 : Math.min(this.#depth, limits.pipeline, requestQueue);
+    return depth - this.outstanding;
+  }
+
+  /** Since when it owes and gives nothing, or null. ms */
+  get silentSince(): number | null {
+    let oldest = Infinity;
+    for (const { startedAt } of this.downloads.values()) oldest = Math.min(oldest, startedAt);
+    return oldest === Infinity ? null : Math.max(oldest, this.#heardAt);
+  }
+
+  isSnubbed(now: number): boolean {
+    const since = this.silentSince;
+    return since !== null && now - since >= patience.snubMs;
+  }
+
+  /** How long it may be silent while it owes. ms */
+  get timeoutMs(): number {
+    if (this.#mean === null) return patience.unmeasuredMs;
+    const measured = this.#mean + 4 * this.#deviation;
+    return Math.min(patience.mostServiceMs, Math.max(patience.leastServiceMs, measured));
+  }
+
+  /** After how long a block is late: time to ask another peer too, if there is nothing else to ask. ms */
+  get lateMs(): number {
+    return this.#mean === null
+      ? 4 * patience.lateMs
+      : Math.max(patience.lateMs, this.#mean + 2 * this.#deviation);
+  }
+
+  /** When another so many bytes would be here, failures counted in. ms from now */
+  expectedMs(bytes: number): number {
+    let owed = bytes;
+    for (const download of this.downloads.values()) owed += download.owed;
+    const rate = this.#ms > 0 ? this.#bytes / this.#ms : hopedRate;
+    return owed / rate / Math.max(0.05, 1 - this.#failures);
+  }
+
+  /** A block has come. @param startedAt when its chunk was asked for, ms */
+  delivered(bytes: number, startedAt: number, now: number): void {
+    const took = Math.max(0.1, now - Math.max(startedAt, this.#heardAt));
+    this.#heardAt = now;
+    this.#bytes = keptShare * this.#bytes + bytes;
+    this.#ms = keptShare * this.#ms + took;
+    if (this.#mean === null) {
+      this.#mean = took;
+      this.#deviation = took / 2;
+    } else {
+      this.#deviation += ofDeviation * (Math.abs(took - this.#mean) - this.#deviation);
+      this.#mean += ofMean * (took - this.#mean);
+    }
+    // One block more with each that comes, as long as its rate carries that many.
+    const carried = (patience.pipelineMs * this.#bytes) / this.#ms / bytes;
+    this.#depth = Math.max(2, Math.min(this.#depth + 1, Math.floor(carried), limits.pipeline));
+  }
+
+  /** A chunk of its was verified, or did not come or hold. */
+  ended(hasFailed: boolean): void {
+    this.#failures += (Number(hasFailed) - this.#failures) / 8;
+  }
+}

@@ -1,0 +1,275 @@
+import { chunkKey, err, ok, type ChunkKey, type HeaderId, type Random, type Result } from '../lib/index.ts'; // prettier-ignore
+import { chunkBytes } from '../vds/index.ts';
+import { Download } from './download.ts';
+import type { Chunk, Inventory } from './inventory.ts';
+import type { Outbox } from './outbox.ts';
+import { patience } from './patience.ts';
+import type { Peer } from './peer.ts';
+import { pickChunk } from './picker.ts';
+import type { Heard } from './session.ts';
+
+type Piece = Extract<Heard, { type: 'piece' }>;
+type Reject = Extract<Heard, { type: 'reject' }>;
+
+/**
+ * Asks neighbours for chunks. A chunk comes from one peer, so that who sent a bad one is never in
+ * doubt; in the end game, when there is nothing else to ask for, one that is late is asked of a
+ * second peer as well, and the loser is told to stop.
+ */
+export class Requester {
+  readonly #inventory: Inventory;
+  readonly #outbox: Outbox;
+  readonly #random: Random;
+  /** Who was asked for each chunk on its way: one peer, or two in the end game. */
+  readonly #askers = new Map<ChunkKey, Peer[]>();
+
+  constructor(inventory: Inventory, outbox: Outbox, random: Random) {
+    this.#inventory = inventory;
+    this.#outbox = outbox;
+    this.#random = random;
+  }
+
+  /** Asks for what can be asked for. */
+  ask(peers: Iterable<Peer>, now: number): void {
+    const able = [...peers].filter((peer) => canBeAsked(peer) && peer.holdings.wanted > 0);
+    let asked = able.filter((peer) => peer.holdings.pickable > 0 && this.#room(peer, now) > 0);
+    while (asked.length > 0) {
+      const soonest = soonestOf(asked);
+      const chunk = pickChunk(this.#inventory, soonest.holdings, this.#random, now);
+      if (chunk === null) {
+        asked = asked.filter((peer) => peer !== soonest);
+        continue;
+      }
+      this.#request(soonest, chunk, now);
+      asked = asked.filter((peer) => peer.holdings.pickable > 0 && this.#room(peer, now) > 0);
+    }
+    this.#endGame(able, now);
+  }
+
+  /** A block; the error says that nobody asked for it. */
+  piece(peer: Peer, { header, piece }: Piece, now: number): Result<null> {
+    const { index, offset, bytes } = piece;
+    const key = chunkKey(header, index);
+    const download = peer.pipeline.downloads.get(key);
+    if (!download?.expects(offset, bytes.length)) {
+      if (this.#settleCancelled(peer, key, offset, bytes.length)) return ok(null);
+      return err('piece that was not asked for');
+    }
+    peer.totals.downloaded += bytes.length;
+    peer.given.add(bytes.length, now);
+    peer.pipeline.delivered(bytes.length, download.startedAt, now);
+    const payload = download.receive(offset, bytes);
+    if (payload === null) return ok(null);
+    this.#ended(peer, key);
+    for (const other of [...(this.#askers.get(key) ?? [])]) this.#cancel(other, key);
+    this.#outbox.put({ type: 'store', header: download.header, index, payload, from: peer.id });
+    return ok(null);
+  }
+
+  /** A block that does not come; the error says that nobody asked for it. */
+  rejected(peer: Peer, { header, rejected }: Reject, now: number): Result<null> {
+    const { index, offset, length } = rejected;
+    const key = chunkKey(header, index);
+    const download = peer.pipeline.downloads.get(key);
+    if (!download?.expects(offset, length)) {
+      if (this.#settleCancelled(peer, key, offset, length)) return ok(null);
+      return err('reject of what was not asked for');
+    }
+    download.reject(offset);
+    // Who chokes us refuses everything: that says nothing of this chunk.
+    if (!peer.isChokingUs) this.#exclude(peer, header, index, now);
+    this.#giveUp(peer, key);
+    return ok(null);
+  }
+
+  /** What became of a chunk of the peer's. */
+  judged(peer: Peer | undefined, isGood: boolean): void {
+    peer?.pipeline.ended(!isGood);
+  }
+
+  /** A peer is gone: what it was asked for is needed again. */
+  gone(peer: Peer): void {
+    for (const [key, { header, index }] of peer.pipeline.downloads) {
+      this.#ended(peer, key);
+      if (!this.#askers.has(key)) this.#inventory.setNeeded(header.id, index);
+    }
+  }
+
+  /** A batch was dropped: nothing of it is waited for. */
+  dropped(header: HeaderId, peers: Iterable<Peer>): void {
+    for (const { pipeline } of peers) {
+      for (const [key, download] of pipeline.downloads) {
+        if (download.header.id !== header) continue;
+        pipeline.downloads.delete(key);
+        this.#askers.delete(key);
+      }
+      for (const block of pipeline.cancelled.keys()) {
+        if (block.startsWith(header)) pipeline.cancelled.delete(block);
+      }
+    }
+  }
+
+  /** Gives up on what does not come. */
+  expire(peers: ReadonlyMap<unknown, Peer>, now: number): void {
+    for (const peer of peers.values()) {
+      const { pipeline } = peer;
+      const since = pipeline.silentSince;
+      if (since === null) continue;
+      const isSilent = now >= since + pipeline.timeoutMs;
+      const isSnubbed = now >= since + patience.snubMs;
+      for (const [key, download] of pipeline.downloads) {
+        const { header, index, startedAt } = download;
+        const isDripping = now >= startedAt + patience.chunkMs;
+        if (!isDripping && !isSilent) continue;
+        // Who alone has it is waited for a little longer: asking it again brings nothing sooner.
+        if (!isDripping && !isSnubbed && !hasOther(peers, peer, header.id, index)) continue;
+        pipeline.ended(true);
+        this.#exclude(peer, header.id, index, now);
+        this.#giveUp(peer, key);
+      }
+    }
+  }
+
+  /** When something is given up on, or late. ms */
+  nextWake(peers: Iterable<Peer>, now: number): number {
+    let next = Infinity;
+    const consider = (time: number) => {
+      if (time > now && time < next) next = time;
+    };
+    for (const { pipeline } of peers) {
+      const since = pipeline.silentSince;
+      if (since === null) continue;
+      consider(since + pipeline.timeoutMs);
+      consider(since + patience.snubMs);
+      consider(since + pipeline.lateMs);
+      for (const { startedAt } of pipeline.downloads.values())
+        consider(startedAt + patience.chunkMs);
+    }
+    // Who alone has a chunk is asked again.
+    for (const batch of this.#inventory.batches) {
+      if (!batch.held.complete) consider(batch.nextExclusionEnd(now));
+    }
+    return next;
+  }
+
+  #room({ pipeline, session }: Peer, now: number): number {
+    return pipeline.room(session.requestQueue, now);
+  }
+
+  #request(peer: Peer, { batch, index }: Chunk, now: number): void {
+    const { header } = batch;
+    const number = peer.session.theirNumber(header.id);
+    if (number === undefined) return;
+    const chunk = this.#inventory.chunk(header.id, index);
+    if (chunk) this.#inventory.setPending(chunk);
+    const about = { header, index, peer: peer.id };
+    const download = new Download(about, chunkBytes(header, index), peer.session.blockBytes, now);
+    const key = chunkKey(header.id, index);
+    peer.pipeline.downloads.set(key, download);
+    this.#askers.set(key, [...(this.#askers.get(key) ?? []), peer]);
+    for (const block of download.blocks()) {
+      peer.pipeline.cancelled.delete(blockKey(key, block.offset));
+      this.#outbox.send(peer, { type: 'request', batch: number, index, ...block });
+    }
+  }
+
+  /** Every missing block is asked for already: idle peers are asked for what is late. */
+  #endGame(able: readonly Peer[], now: number): void {
+    for (const peer of able) {
+      if (peer.pipeline.downloads.size > 0 || peer.holdings.pickable > 0) continue;
+      const late = this.#latest(peer, now);
+      if (late !== null) this.#request(peer, late, now);
+    }
+  }
+
+  /** Of the chunks that are late and asked of one other peer alone, the one that is so longest. */
+  #latest(peer: Peer, now: number): Chunk | null {
+    let latest: Chunk | null = null;
+    let since = Infinity;
+    for (const [key, askers] of this.#askers) {
+      const [asker] = askers;
+      if (asker === undefined || askers.length > 1 || asker === peer) continue;
+      const download = asker.pipeline.downloads.get(key);
+      const silentSince = asker.pipeline.silentSince;
+      if (download === undefined || silentSince === null) continue;
+      if (now < silentSince + asker.pipeline.lateMs || download.startedAt >= since) continue;
+      const { header, index } = download;
+      if (!peer.holdings.has(header.id, index)) continue;
+      const chunk = this.#inventory.chunk(header.id, index);
+      if (chunk === undefined || chunk.batch.isExcluded(index, peer.id, now)) continue;
+      latest = chunk;
+      since = download.startedAt;
+    }
+    return latest;
+  }
+
+  #exclude(peer: Peer, header: HeaderId, index: number, now: number): void {
+    this.#inventory.get(header)?.exclude(index, peer.id, now + patience.excludeMs);
+  }
+
+  /** Stops waiting for a chunk from a peer; unless another one was asked too it is needed again. */
+  #giveUp(peer: Peer, key: ChunkKey): void {
+    const download = peer.pipeline.downloads.get(key);
+    if (download === undefined) return;
+    this.#cancel(peer, key);
+    if (!this.#askers.has(key)) this.#inventory.setNeeded(download.header.id, download.index);
+  }
+
+  #cancel(peer: Peer, key: ChunkKey): void {
+    const download = peer.pipeline.downloads.get(key);
+    if (download === undefined) return;
+    this.#ended(peer, key);
+    const { header, index } = download;
+    const batch = peer.session.theirNumber(header.id);
+    for (const { offset, length } of download.blocks()) {
+      peer.pipeline.cancelled.set(blockKey(key, offset), length);
+      if (batch === undefined || peer.isChokingUs) continue; // it rejects all by itself
+      this.#outbox.send(peer, { type: 'cancel', batch, index, offset, length });
+    }
+  }
+
+  #ended(peer: Peer, key: ChunkKey): void {
+    peer.pipeline.downloads.delete(key);
+    const others = (this.#askers.get(key) ?? []).filter((asker) => asker !== peer);
+    if (others.length > 0) this.#askers.set(key, others);
+    else this.#askers.delete(key);
+  }
+
+  /** The one answer to a request that was cancelled. */
+  #settleCancelled(peer: Peer, key: ChunkKey, offset: number, length: number): boolean {
+    const block = blockKey(key, offset);
+    if (peer.pipeline.cancelled.get(block) !== length) return false;
+    peer.pipeline.cancelled.delete(block);
+    return true;
+  }
+}
+
+function canBeAsked(peer: Peer): boolean {
+  return peer.ready && !peer.isChokingUs;
+}
+
+/** Whether somebody else could be asked. */
+function hasOther(peers: ReadonlyMap<unknown, Peer>, than: Peer, header: HeaderId, index: number) {
+  for (const peer of peers.values()) {
+    if (peer !== than && canBeAsked(peer) && peer.holdings.has(header, index)) return true;
+  }
+  return false;
+}
+
+/** Who would deliver another block first. */
+function soonestOf(peers: readonly Peer[]): Peer {
+  let [soonest] = peers;
+  let least = Infinity;
+  for (const peer of peers) {
+    const expected = peer.pipeline.expectedMs(peer.session.blockBytes);
+    if (expected >= least) continue;
+    least = expected;
+    soonest = peer;
+  }
+  if (soonest === undefined) throw new Error('bug: nobody to choose from');
+  return soonest;
+}
+
+function blockKey(chunk: ChunkKey, offset: number): string {
+  return `${chunk}:${offset}`;
+}
