@@ -16,6 +16,7 @@ export async function phases(args: readonly string[]): Promise<BenchResult> {
     throw new Error('npm run bench -- phases [--tabs 2…16]');
   }
   const none = {
+    topology: 'random-regular',
     alpha: null,
     images: undefined,
     labels: undefined,

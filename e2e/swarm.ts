@@ -14,6 +14,7 @@ import { Store } from '../signaling/store/store.ts';
 /** Settings of a test's task, over a small digits task. */
 export interface SwarmSettings extends Partial<TaskSettings> {
   readonly minimum?: number;
+  readonly topology?: string;
 }
 
 /** A coordinator of a test, which can be stopped and started again on its folder and port. */
@@ -141,11 +142,12 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   coordinate: async ({ emptyDatabase, port }, use) => {
     const running = new Set<Coordinator>();
     const folders: string[] = [];
-    await use(async ({ minimum = 2, ...settings } = {}) => {
+    await use(async ({ minimum = 2, topology = '', ...settings } = {}) => {
       const config = readConfig({
         PORT: '0',
         MURMURATION_LOG_LEVEL: 'error',
         MURMURATION_MINIMUM_MEMBERS: String(minimum),
+        MURMURATION_TOPOLOGY: topology,
         MURMURATION_ROUNDS: '2',
         MURMURATION_LOCAL_EPOCHS: '1',
         MURMURATION_SAMPLES_PER_MEMBER: '300',

@@ -30,6 +30,24 @@ test('four contexts train two rounds and arrive at equal models, most bytes peer
   await expectAudits(room, tabs[0] as Page);
 });
 
+for (const [topology, connections] of [
+  ['ring', [2, 2, 2, 2, 2]],
+  ['star', [1, 1, 1, 1, 4]],
+] as const) {
+  test(`five tabs in a ${topology} pass chunks on to those that their authors are not connected with`, async ({
+    coordinate,
+    openTab,
+  }) => {
+    const { url } = await coordinate({ minimum: 5, rounds: 1, topology });
+    const tabs = await Promise.all([1, 2, 3, 4, 5].map(() => openTab(url)));
+    for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
+    const states = await Promise.all(tabs.map(tabSnapshot));
+    expect(states.map((state) => state.connections).sort()).toEqual(connections);
+    expect(new Set(states.map(({ digests }) => digests[1])).size).toBe(1);
+    for (const { totals } of states) expect(totals.rejected).toBe(0);
+  });
+}
+
 /** Every round was audited and held; a tab whose database is emptied behind its back fails. */
 async function expectAudits(room: TaskRoom, tab: Page) {
   const { auditor, epoch } = room;

@@ -20,6 +20,7 @@ export interface DemoOptions {
   readonly epochs: number;
   readonly samples: number;
   readonly alpha: number | null;
+  readonly topology: string;
   readonly images: string | undefined;
   readonly labels: string | undefined;
   readonly csv: string | undefined;
@@ -47,6 +48,7 @@ export async function demo(options: DemoOptions, say: (line: string) => void) {
     MURMURATION_MINIMUM_MEMBERS: String(options.peers),
     MURMURATION_ROUNDS: String(options.rounds),
     MURMURATION_LOCAL_EPOCHS: String(options.epochs),
+    MURMURATION_TOPOLOGY: options.topology,
   });
   const { data } = source;
   const model = { kind: 'mlp' as const, hidden: data.kind === 'image' ? [128] : [32] };

@@ -12,6 +12,7 @@ const usage = `npm run demo -- [options]
   --target NAME   the column to predict
   --alpha A       deal classes unevenly, in Dirichlet(A) shares; evenly without it
   --samples N     built-in digits a tab, without files (1500)
+  --topology T    who is connected with whom: mesh, random-regular, ring, star (random-regular)
   --epochs N      local epochs of a round (2)
   --json          print one JSON object at the end, progress on standard error
 `;
@@ -29,7 +30,7 @@ function readOptions(args: readonly string[]): Options {
       args: [...args],
       options: {
         ...{ peers: text, rounds: text, epochs: text, samples: text, alpha: text },
-        ...{ images: text, labels: text, csv: text, target: text },
+        ...{ images: text, labels: text, csv: text, target: text, topology: text },
         json: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -67,6 +68,7 @@ function readOptions(args: readonly string[]): Options {
     samples: number('samples', 1500, 10, 100_000),
     alpha: values['alpha'] === undefined ? null : number('alpha', 1, 0.01, 1000, false),
     ...{ images, labels, csv, target },
+    topology: string('topology') ?? 'random-regular',
     json: values['json'] === true,
   };
 }

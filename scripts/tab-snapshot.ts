@@ -20,6 +20,8 @@ export interface TabSnapshot {
   readonly device: string | null;
   /** Why the tab takes no part any more; null if it does. */
   readonly problem: string | null;
+  /** Neighbours that it is connected with. */
+  readonly connections: number;
   /** Chunks that the tab wants and does not hold. */
   readonly missing: number;
   /** Warnings of its event log. */
@@ -27,24 +29,26 @@ export interface TabSnapshot {
 }
 
 interface Murmuration {
-  snapshot(): Omit<TabSnapshot, 'samples' | 'problem' | 'missing' | 'warnings'> & {
+  snapshot(): Omit<TabSnapshot, 'samples' | 'problem' | 'connections' | 'missing' | 'warnings'> & {
     data: { summary?: { training: number } };
     active: boolean;
     log: { level: string; text: string }[];
     batches: { own: string[] }[];
+    peers: { connected: boolean }[];
   };
 }
 
 export function tabSnapshot(page: Page): Promise<TabSnapshot> {
   return page.evaluate(() => {
     const { murmuration } = window as unknown as { murmuration: Murmuration };
-    const { data, active, log, batches, ...tab } = murmuration.snapshot();
+    const { data, active, log, batches, peers, ...tab } = murmuration.snapshot();
     const { self, finished, history, digests, timings, totals, server, device, proofs } = tab;
     const error = log.filter((line) => line.level === 'error').at(-1)?.text ?? 'it was paused';
     return {
       ...{ self, finished, history, digests, timings, totals, server, device, proofs },
       samples: data.summary?.training ?? 0,
       problem: active ? null : error,
+      connections: peers.filter(({ connected }) => connected).length,
       missing: batches.flatMap(({ own }) => own).filter((chunk) => chunk !== 'held').length,
       warnings: log.filter((line) => line.level === 'warn').map((line) => line.text),
     };

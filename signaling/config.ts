@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { largestSwarm } from '../src/protocol/index.ts';
 
 /** Something the person who starts the server has to put right; shown as one line, without a stack. */
 export class SetupError extends Error {}
@@ -40,7 +41,13 @@ export const configSchema = v.strictObject({
   /** Rounds of the default task; unless given it goes on by itself. */
   rounds: v.optional(v.nullable(whole(1, 100_000)), null),
   /** Members with data that the default task waits for. */
-  minimumMembers: v.optional(whole(1, 20), 2),
+  minimumMembers: v.optional(whole(1, 200), 2),
+  /** Which members are connected with each other. */
+  topology: v.optional(v.picklist(['mesh', 'random-regular', 'ring', 'star'], 'must be one of mesh, random-regular, ring, star'), 'random-regular'), // prettier-ignore
+  /** With how many others, in the random-regular topology. */
+  degree: v.optional(v.pipe(whole(2, 20), v.multipleOf(2, 'must be even')), 20),
+  /** Neighbours that a tab serves at once, besides one that it tries. */
+  uploadSlots: v.optional(whole(1, 40), 4),
   /** Local epochs of a round. */
   localEpochs: v.optional(whole(1, 100), 2),
   /** Built-in digits each member trains on. */
@@ -61,6 +68,9 @@ const variables: Partial<Record<string, Key>> = {
   MURMURATION_LOG_LEVEL: 'logLevel',
   MURMURATION_ROUNDS: 'rounds',
   MURMURATION_MINIMUM_MEMBERS: 'minimumMembers',
+  MURMURATION_TOPOLOGY: 'topology',
+  MURMURATION_DEGREE: 'degree',
+  MURMURATION_UPLOAD_SLOTS: 'uploadSlots',
   MURMURATION_LOCAL_EPOCHS: 'localEpochs',
   MURMURATION_SAMPLES_PER_MEMBER: 'samplesPerMember',
   MURMURATION_ALPHA: 'alpha',
@@ -91,7 +101,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     sources.set(key, name);
   }
   const parsed = v.safeParse(configSchema, settings);
-  if (parsed.success) return parsed.output;
+  if (parsed.success) {
+    const { topology, minimumMembers } = parsed.output;
+    const most = largestSwarm(topology);
+    if (minimumMembers <= most) return parsed.output;
+    const source = sources.get('minimumMembers') ?? 'minimumMembers';
+    throw new SetupError(
+      `${source}: must be at most ${most} in the ${topology} topology, it is ${minimumMembers}`,
+    );
+  }
   const issue = parsed.issues[0];
   const key = v.getDotPath(issue) ?? '';
   const source = sources.get(key.split('.')[0] ?? '') ?? key;
@@ -106,6 +124,8 @@ const numeric: ReadonlySet<Key> = new Set<Key>([
   'port',
   'rounds',
   'minimumMembers',
+  'degree',
+  'uploadSlots',
   'localEpochs',
   'samplesPerMember',
   'alpha',

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { encodeCanonical } from '../src/crypto/index.ts';
 import { equalBytes, ownBytes, seededRandom, type PeerId, type TaskId } from '../src/lib/index.ts';
 import { initialParameters, parameterCount, tensorsOf } from '../src/learning/index.ts';
-import { limits, taskIdOf, type TaskDescription } from '../src/protocol/index.ts';
+import { largestSwarm, taskIdOf, type TaskDescription } from '../src/protocol/index.ts';
 import { chooseScalars, type Crs, type ScalarCount } from '../src/vds/index.ts';
 import type { Config } from './config.ts';
 import type { Store } from './store/store.ts';
@@ -11,7 +11,7 @@ import type { Store } from './store/store.ts';
 export type TaskSettings = Omit<
   TaskDescription,
   'type' | 'version' | 'ownerKey' | 'nonce' | 'exchange' | 'crs'
->;
+> & { readonly exchange: Omit<TaskDescription['exchange'], 'scalars'> };
 
 /** The built-in digits, `samplesPerMember` on each; alpha as in the configuration. */
 export function digitsData(samplesPerMember: number, alpha: number) {
@@ -56,7 +56,15 @@ export function defaultLearning(config: Config) {
     members: {
       minimum: config.minimumMembers,
       quorum: Math.min(2, config.minimumMembers),
-      maximum: limits.members,
+      maximum: largestSwarm(config.topology),
+    },
+    exchange: {
+      mode: 'gossip' as const,
+      topology:
+        config.topology === 'random-regular'
+          ? { kind: config.topology, degree: config.degree }
+          : { kind: config.topology },
+      uploadSlots: config.uploadSlots,
     },
     deadlines: { trainMs: 180_000, admitMs: 30_000, exchangeMs: 60_000 },
   };
@@ -78,11 +86,11 @@ export function describeTask(
 ): TaskDescription {
   return {
     type: 'task',
-    version: 2,
+    version: 3,
     ...settings,
     ownerKey,
     nonce: ownBytes(randomBytes(16)),
-    exchange: { mode: 'gossip', topology: 'mesh', scalars: crs.scalars },
+    exchange: { ...settings.exchange, scalars: crs.scalars },
     crs: crs.digest,
   };
 }

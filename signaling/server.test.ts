@@ -10,6 +10,7 @@ import { encodeCanonical, identityOf, type Identity } from '../src/crypto/index.
 import type { TaskId } from '../src/lib/index.ts';
 import {
   clientCodec,
+  largestSwarm,
   limits,
   protocolVersion,
   taskIdOf,
@@ -25,7 +26,7 @@ import { startCoordinator, type Coordinator } from './server.ts';
 const folder = mkdtempSync(join(tmpdir(), 'murmuration-server-'));
 const app = join(folder, 'app');
 const task: TaskSettings = {
-  ...digitsTask(readConfig({})),
+  ...digitsTask(readConfig({ MURMURATION_TOPOLOGY: 'mesh' })),
   model: { kind: 'mlp', hidden: [] },
 };
 
@@ -51,7 +52,7 @@ describe('a coordinator', () => {
     `${coordinator.url}api/tasks/${id}/batches/${header}/chunks/${index}`;
 
   beforeAll(async () => {
-    coordinator = await start(configWith('data'));
+    coordinator = await start(configWith('data', { topology: 'mesh' }));
     scripted = await ScriptedRound.with(coordinator);
   }, 60_000);
   afterAll(async () => coordinator.close());
@@ -127,7 +128,7 @@ describe('a coordinator', () => {
     });
 
     test('until the task is full', async () => {
-      for (let i = 0; i < limits.members; i++) await member();
+      for (let i = 0; i < largestSwarm('mesh'); i++) await member();
       const { tab, challenge } = await connect();
       tab.hello(challenge);
       expect((await tab.next('refused')).reason).toBe('the task is full: it takes 20 members');
@@ -149,7 +150,7 @@ describe('a coordinator', () => {
 
     test('of members only', async () => {
       const { tab: a } = await member();
-      for (let i = 1; i < limits.members; i++) await member();
+      for (let i = 1; i < largestSwarm('mesh'); i++) await member();
       const { tab: stranger, challenge } = await connect();
       stranger.hello(challenge);
       stranger.send({ type: 'signal', to: a.identity.id, session: 0, data: 'let me in' });

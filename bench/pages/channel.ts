@@ -64,7 +64,7 @@ async function startSwarm(
   const swarm = new SwarmDriver({
     identity,
     task,
-    description: { ownerKey: owner.id, exchange: { mode: 'gossip', topology: 'mesh', scalars: 1024 } } as TaskDescription, // prettier-ignore
+    description: { ownerKey: owner.id, exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 4, scalars: 1024 } } as TaskDescription, // prettier-ignore
     membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
     iceServers: [],
     storage,
@@ -81,7 +81,10 @@ async function startSwarm(
   }
   await swarm.add(header, null);
   running = swarm;
-  return { join: () => swarm.setMembers([identityOf(sha256(utf8ToBytes(other))).id]) };
+  return {
+    join: () =>
+      swarm.setMembers([{ peer: identityOf(sha256(utf8ToBytes(other))).id, ready: true }]),
+  };
 }
 
 function connectBare(initiator: boolean): Promise<RTCDataChannel> {

@@ -204,7 +204,7 @@ export class Participant {
         return;
       case 'members':
         this.store.setState({ members: message.members });
-        this.#swarm?.setMembers(message.members.filter((m) => m.online).map((m) => m.peer));
+        this.#swarm?.setMembers(message.members.filter(({ online }) => online));
         break;
       case 'caught':
         this.#log('warn', `${message.what} of ${shortId(message.peer)} refused: ${message.reason}`);

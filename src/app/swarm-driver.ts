@@ -45,7 +45,7 @@ export class SwarmDriver {
       credentials: memberCredentials({ task, ownerKey, identity, membership }),
       client: `murmuration/${__VERSION__}`,
       random: systemRandom(),
-      uploadSlots: 4,
+      uploadSlots: description.exchange.uploadSlots,
     });
     this.#links = new PeerLinks(identity.id, iceServers, {
       signal: options.signal,
@@ -57,8 +57,8 @@ export class SwarmDriver {
     });
   }
 
-  /** Connects with whom the task's topology says. */
-  setMembers(members: readonly PeerId[]): void {
+  /** Connects with whom the task's topology says. @param members those that are online */
+  setMembers(members: readonly { readonly peer: PeerId; readonly ready: boolean }[]): void {
     const { description, identity } = this.#options;
     const peers = neighbours(description.exchange.topology, members, identity.id);
     this.#links.setNeighbours(peers);

@@ -34,6 +34,7 @@ export type { Signed } from '../crypto/index.ts';
 export { taskIdOf } from './task-id.ts';
 export {
   dataSchema,
+  largestSwarm,
   taskSchema,
   type Column,
   type DataDescription,
@@ -41,6 +42,7 @@ export {
   type ModelDescription,
   type TableData,
   type TaskDescription,
+  type Topology,
   type TrainingOptions,
 } from './task.ts';
 export { signStatement, verifyStatement, type Statement } from './vouch.ts';

@@ -10,8 +10,8 @@ export const limits = {
   leastFrameBytes: 16_384,
   /** bytes; the largest block asked for at once: what every WebRTC stack carries, less its envelope. */
   blockBytes: 64_512,
-  /** bytes; a message between tab and coordinator: a manifest with its headers is the widest. */
-  serverFrameBytes: 1_048_576,
+  /** bytes; a message to a tab: a manifest with the headers of 200 members, 36 kB each at most. */
+  serverFrameBytes: 8_388_608,
   /** bytes; a first frame: a stranger's hello is some 300 bytes, and decoding costs time. */
   helloFrameBytes: 16_384,
   /** bytes; a message of a tab: a header of 1,024 columns takes 230 kB. */
@@ -46,8 +46,8 @@ export const limits = {
   ownerFileBytes: 8_388_608,
   /** models that the database keeps: the newest, and besides them the best. */
   keptModels: 8,
-  /** members of one task: a full mesh beyond it exceeds a browser's connections. */
-  members: 20,
+  /** members of one task: everybody downloads everybody's update, 200 of 100 kB are 20 MB a round. */
+  members: 200,
   /** WebRTC connections of one tab: browsers manage some 100, each costs memory and checks. */
   links: 40,
   /** requests a peer may have waiting with us; BitTorrent's customary `reqq`. */
@@ -65,16 +65,16 @@ export const limits = {
   /** bytes; asks for more once the channel's buffer has drained to here. */
   bufferedLowBytes: 262_144,
   /** headers known of one round: one per member and the model before and after. */
-  headersPerRound: 24,
+  headersPerRound: 204,
   /** columns of one header: 16 Mi parameters at n = 4096 take 546 as a model. */
   columns: maxColumns,
   /** strikes (bad chunks) after which a peer is refused for the round. */
   strikes: 3,
   /** rounds of a task: what an unsigned 32-bit number holds, with room to spare. */
   rounds: 1_000_000_000,
-  /** closed rounds that are kept, and told to newcomers, and their bytes: half of a frame is for the rest. */
+  /** closed rounds that are kept, and told to newcomers, and their bytes: three quarters of a frame are for the rest. */
   historyRounds: 1000,
-  historyBytes: 262_144,
+  historyBytes: 2_097_152,
   /** members that the Data Owner excluded. */
   excludedMembers: 1000,
   /** bytes; a model in the file of an exported round: 16 Mi parameters. */

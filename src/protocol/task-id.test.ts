@@ -6,7 +6,7 @@ import type { TaskDescription } from './task.ts';
 
 const description: TaskDescription = {
   type: 'task',
-  version: 2,
+  version: 3,
   name: 'Irises',
   ownerKey: identityOf(new Uint8Array(32).fill(1)).id,
   nonce: new Uint8Array(16).fill(7),
@@ -29,7 +29,7 @@ const description: TaskDescription = {
   rounds: 30,
   members: { minimum: 3, quorum: 2, maximum: 20 },
   deadlines: { trainMs: 60_000, admitMs: 30_000, exchangeMs: 60_000 },
-  exchange: { mode: 'gossip', topology: 'mesh', scalars: 256 },
+  exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 4, scalars: 256 },
   crs: new Uint8Array(32).fill(9),
 };
 

@@ -82,47 +82,83 @@ const trainingSchema = v.strictObject({
 });
 export type TrainingOptions = v.InferOutput<typeof trainingSchema>;
 
+/** Who is connected with whom; `swarm/topology.ts` says how. */
+const topologySchema = v.variant('kind', [
+  /** Everybody with everybody. */
+  v.strictObject({ kind: v.literal('mesh') }),
+  /** Everybody with so many others; with as few members, with all of them. */
+  v.strictObject({
+    kind: v.literal('random-regular'),
+    degree: v.pipe(whole(2, 20), v.multipleOf(2, 'degree must be even')),
+  }),
+  v.strictObject({ kind: v.literal('ring') }),
+  /** Everybody with the member that has been there longest. */
+  v.strictObject({ kind: v.literal('star') }),
+]);
+export type Topology = v.InferOutput<typeof topologySchema>;
+
+/** Members that a topology takes: what browsers manage in connections bounds those with a centre. */
+export function largestSwarm(kind: Topology['kind']): number {
+  const largest: Record<Topology['kind'], number> = {
+    mesh: 20,
+    'random-regular': limits.members,
+    ring: limits.members,
+    star: limits.links,
+  };
+  return largest[kind];
+}
+
+const membersSchema = v.pipe(
+  v.strictObject({
+    /** The first round waits for so many members with data. */
+    minimum: whole(1, limits.members),
+    /** A round counts with at least so many updates; else it is opened again. */
+    quorum: whole(1, limits.members),
+    maximum: whole(1, limits.members),
+  }),
+  v.check(({ minimum, maximum }) => minimum <= maximum, 'minimum is above maximum'),
+  v.check(({ minimum, quorum }) => quorum <= minimum, 'quorum is above minimum'),
+);
+
 /**
  * One model trained by one swarm. The description is public and never changes: its hash is the
  * task's id, so a link pins everything in here, the Data Owner's key included.
  */
-export const taskSchema = v.strictObject({
-  type: v.literal('task'),
-  version: v.literal(2),
-  name,
-  /** The Data Owner's Ed25519 public key. */
-  ownerKey: peerId,
-  /** Makes two tasks with the same settings different. */
-  nonce: bytesOf(16),
-  data: dataSchema,
-  model: modelSchema,
-  training: trainingSchema,
-  /** After so many rounds the Data Owner is asked how to go on; null: it goes on by itself. */
-  rounds: v.nullable(whole(1, 100_000)),
-  members: v.pipe(
-    v.strictObject({
-      /** The first round waits for so many members with data. */
-      minimum: whole(1, limits.members),
-      /** A round counts with at least so many updates; else it is opened again. */
-      quorum: whole(1, limits.members),
-      maximum: whole(1, limits.members),
+export const taskSchema = v.pipe(
+  v.strictObject({
+    type: v.literal('task'),
+    version: v.literal(3),
+    name,
+    /** The Data Owner's Ed25519 public key. */
+    ownerKey: peerId,
+    /** Makes two tasks with the same settings different. */
+    nonce: bytesOf(16),
+    data: dataSchema,
+    model: modelSchema,
+    training: trainingSchema,
+    /** After so many rounds the Data Owner is asked how to go on; null: it goes on by itself. */
+    rounds: v.nullable(whole(1, 100_000)),
+    members: membersSchema,
+    /** How long each phase of a round may last. */
+    deadlines: v.strictObject({
+      trainMs: milliseconds,
+      admitMs: milliseconds,
+      exchangeMs: milliseconds,
     }),
-    v.check(({ minimum, maximum }) => minimum <= maximum, 'minimum is above maximum'),
-    v.check(({ minimum, quorum }) => quorum <= minimum, 'quorum is above minimum'),
+    exchange: v.strictObject({
+      mode: v.literal('gossip'),
+      topology: topologySchema,
+      /** Neighbours that a tab serves at once, besides one that it tries. */
+      uploadSlots: whole(1, limits.links),
+      /** Scalars per chunk (VDS.md: n). */
+      scalars: v.picklist(scalarCounts),
+    }),
+    /** SHA-256 of the CRS that everything in the task is committed with. */
+    crs: bytesOf(32),
+  }),
+  v.check(
+    ({ members, exchange }) => members.maximum <= largestSwarm(exchange.topology.kind),
+    'the topology does not take as many members',
   ),
-  /** How long each phase of a round may last. */
-  deadlines: v.strictObject({
-    trainMs: milliseconds,
-    admitMs: milliseconds,
-    exchangeMs: milliseconds,
-  }),
-  exchange: v.strictObject({
-    mode: v.literal('gossip'),
-    topology: v.literal('mesh'),
-    /** Scalars per chunk (VDS.md: n). */
-    scalars: v.picklist(scalarCounts),
-  }),
-  /** SHA-256 of the CRS that everything in the task is committed with. */
-  crs: bytesOf(32),
-});
+);
 export type TaskDescription = v.InferOutput<typeof taskSchema>;

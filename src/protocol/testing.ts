@@ -140,7 +140,7 @@ const table = fc.record({
 });
 const description: fc.Arbitrary<TaskDescription> = fc.record({
   type: is('task'),
-  version: fc.constant(2 as const),
+  version: fc.constant(3 as const),
   name,
   ownerKey: peer,
   nonce: exactly(16),
@@ -162,7 +162,13 @@ const description: fc.Arbitrary<TaskDescription> = fc.record({
   }),
   exchange: fc.record({
     mode: is('gossip'),
-    topology: is('mesh'),
+    topology: fc.oneof(
+      fc.record({ kind: is('mesh') }),
+      fc.record({ kind: is('ring') }),
+      fc.record({ kind: is('star') }),
+      fc.record({ kind: is('random-regular'), degree: whole(1, 10).map((half) => 2 * half) }),
+    ),
+    uploadSlots: whole(1, limits.links),
     scalars: fc.constantFrom(256 as const, 512 as const, 1024 as const, 2048 as const, 4096 as const), // prettier-ignore
   }),
   crs: exactly(32),

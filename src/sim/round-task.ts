@@ -14,7 +14,7 @@ export function describeTask(owner: PeerId, settings: RoundSettings): TaskDescri
   const column = (name: string) => ({ kind: 'numeric' as const, name, mean: 0, deviation: 1 });
   return {
     type: 'task',
-    version: 2,
+    version: 3,
     name: 'simulated',
     ownerKey: owner,
     nonce: new Uint8Array(16),
@@ -34,7 +34,7 @@ export function describeTask(owner: PeerId, settings: RoundSettings): TaskDescri
     rounds: settings.rounds,
     members: { minimum: settings.minimum, quorum: Math.min(2, settings.minimum), maximum: 20 },
     deadlines: { trainMs: 10_000, admitMs: 5_000, exchangeMs: 8_000 },
-    exchange: { mode: 'gossip', topology: 'mesh', scalars },
+    exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 4, scalars },
     crs: crs.digest,
   };
 }
