@@ -1,6 +1,14 @@
 import * as v from 'valibot';
-import { signedHeaderSchema } from '../vds/index.ts';
-import { bytesUpTo, chunkIndex, peerId, reason, signature, taskId, whole } from './fields.ts';
+import {
+  bytesUpTo,
+  chunkIndex,
+  headerIdField,
+  peerId,
+  reason,
+  signature,
+  taskId,
+  whole,
+} from './fields.ts';
 import { limits } from './limits.ts';
 import { answerSchema, questionId, questionSchema } from './questions.ts';
 import { encodeCanonical, signedSchema } from '../crypto/index.ts';
@@ -38,7 +46,13 @@ export const peerMessageSchema = v.variant('type', [
     /** The sender's, over task, both ids and both ends of this very channel. */
     signature,
   }),
-  v.strictObject({ type: v.literal('header'), batch, signed: signedHeaderSchema }),
+  /** Numbers a batch. Its signed header comes with the manifest, from the coordinator. */
+  v.strictObject({
+    type: v.literal('header'),
+    batch,
+    header: headerIdField,
+    columns: whole(1, limits.columns),
+  }),
   v.strictObject({ type: v.literal('bitfield'), batch, bits: bytesUpTo(limits.columns / 8) }),
   v.strictObject({ type: v.literal('have-all'), batch }),
   v.strictObject({ type: v.literal('have-none'), batch }),

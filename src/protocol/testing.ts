@@ -190,7 +190,7 @@ export const peerMessages: Every<PeerMessage> = {
     features: fc.array(fc.stringMatching(/^[a-z0-9-]{1,32}$/), { maxLength: limits.features }),
     signature: exactly(64),
   }),
-  header: fc.record({ type: is('header'), batch, signed: header }),
+  header: fc.record({ type: is('header'), batch, header: headerId, columns: whole(1, limits.columns) }), // prettier-ignore
   bitfield: fc.record({ type: is('bitfield'), batch, bits }),
   'have-all': fc.record({ type: is('have-all'), batch }),
   'have-none': fc.record({ type: is('have-none'), batch }),

@@ -171,7 +171,8 @@ describe('a breach of the protocol closes the peer that committed it', () => {
   const header = (network: SwarmNetwork, batch: number): PeerMessage => ({
     type: 'header',
     batch,
-    signed: network.makeBatch('x', 2).header.signed,
+    header: network.makeBatch('x', 2).header.id,
+    columns: 2,
   });
   const breaches: readonly (readonly [string, (network: SwarmNetwork) => PeerMessage[], RegExp])[] =
     [
@@ -183,7 +184,7 @@ describe('a breach of the protocol closes the peer that committed it', () => {
       ['a bitfield of a wrong length', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: new Uint8Array(2) }], /wrong length/], // prettier-ignore
       ['a have before the bitfield', (n) => [header(n, 0), { type: 'have', batch: 0, indices: [0] }], /before the bitfield/], // prettier-ignore
       ['a have out of range', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: Uint8Array.of(0) }, { type: 'have', batch: 0, indices: [2] }], /out of range/], // prettier-ignore
-      ['a header that does not decode', (n) => [{ type: 'header', batch: 0, signed: { ...n.makeBatch('x', 1).header.signed, header: Uint8Array.of(1) } }], /header/], // prettier-ignore
+      ['a header twice', (n) => [header(n, 0), header(n, 1)], /announced twice/],
     ];
   test.each(breaches)('%s', (_, messages, reason) => {
     const fresh = new SwarmNetwork(32);
@@ -246,6 +247,34 @@ describe('a breach of the protocol closes the peer that committed it', () => {
     network.connect(a, b);
     network.run(() => network.closes.length > 0, 1000);
     expect(network.closes.find(({ by }) => by === a.id)?.reason).toMatch(/membership/);
+  });
+});
+
+describe('a batch that is said to have other columns than it has', () => {
+  test('closes who says so, and counts for nothing where it was not known yet', () => {
+    const network = new SwarmNetwork(49);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => network.addPeer(name));
+    if (!a || !b || !c) throw new Error('three peers');
+    const batch = network.makeBatch('x', 2);
+    const { id } = batch.header;
+    const say = (to: SimulatedPeer, message: PeerMessage) =>
+      network.handle(to, { type: 'message', peer: c.id, message });
+    network.connectAll();
+    network.run(() => false, 100);
+    network.give(a, batch, []);
+    say(a, { type: 'header', batch: 0, header: id, columns: 3 });
+    expect(network.closes.at(-1)?.reason).toMatch(/columns, which it has not/);
+    say(b, { type: 'header', batch: 0, header: id, columns: 900 });
+    say(b, { type: 'have-all', batch: 0 });
+    network.give(b, batch, []);
+    network.run(() => false, 1_000);
+    expect(
+      b.engine
+        .snapshot()
+        .peers.find((peer) => peer.id === c.id)
+        ?.holds(id),
+    ).toBeNull();
+    expect(b.sent.get('request')).toBeUndefined();
   });
 });
 
@@ -478,9 +507,9 @@ describe('a peer that does not keep its word', () => {
     const { network, holder, other } = pair(75);
     network.connect(holder, other);
     network.run(() => false, 100);
-    const { signed } = network.makeBatch('x', 2).header;
+    const { id: header } = network.makeBatch('x', 2).header;
     for (const batch of [1, 2]) {
-      network.handle(other, { type: 'message', peer: holder.id, message: { type: 'header', batch, signed } }); // prettier-ignore
+      network.handle(other, { type: 'message', peer: holder.id, message: { type: 'header', batch, header, columns: 2 } }); // prettier-ignore
     }
     expect(network.closes.at(-1)).toMatchObject({ peer: holder.id, reason: 'header announced twice' }); // prettier-ignore
   });

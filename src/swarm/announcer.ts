@@ -24,7 +24,12 @@ export class Announcer {
   introduce(peer: Peer, { header, held, readers }: Batch): void {
     if (!peer.ready || readers?.has(peer.id) === false) return;
     const batch = peer.session.number(header.id);
-    this.#outbox.send(peer, { type: 'header', batch, signed: header.signed });
+    this.#outbox.send(peer, {
+      type: 'header',
+      batch,
+      header: header.id,
+      columns: header.columns.length,
+    });
     if (held.complete) this.#outbox.send(peer, { type: 'have-all', batch });
     else if (held.count === 0) this.#outbox.send(peer, { type: 'have-none', batch });
     else this.#outbox.send(peer, { type: 'bitfield', batch, bits: held.toBytes() });

@@ -166,8 +166,11 @@ export class Inventory {
     this.#batches.set(header.id, { batch, chunks });
     for (const holdings of this.#holdings.values()) {
       const bits = holdings.bits.get(header.id);
-      if (bits)
+      // Who announced it before we knew it may have been wrong about its length.
+      if (bits && bits.length !== chunks.length) holdings.bits.delete(header.id);
+      else if (bits) {
         for (const chunk of chunks) if (bits.has(chunk.index)) this.#gained(chunk, holdings);
+      }
     }
     return true;
   }

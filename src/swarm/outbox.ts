@@ -40,12 +40,10 @@ export class Outbox {
 function weightOf(message: PeerMessage): number {
   switch (message.type) {
     case 'piece':
-      return 64 + message.bytes.length;
-    case 'header':
-      return 256 + message.signed.header.length;
+      return 16 + message.bytes.length;
     case 'have':
     case 'dont-have':
-      return 64 + 3 * (message.indices?.length ?? 0);
+      return 16 + 3 * (message.indices?.length ?? 0);
     default:
       return 64;
   }

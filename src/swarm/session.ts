@@ -1,7 +1,6 @@
 import { Bitfield, err, ok, unreachable } from '../lib/index.ts';
 import type { HeaderId, PeerId, Result, TaskId } from '../lib/index.ts';
 import { limits, protocolVersion, type PeerMessage } from '../protocol/index.ts';
-import { decodeHeader, headerId } from '../vds/index.ts';
 import type { ChannelEnds, Credentials } from './credentials.ts';
 
 type Message<T extends PeerMessage['type']> = Extract<PeerMessage, { type: T }>;
@@ -177,17 +176,12 @@ export class Session {
     return ok({ type: 'ready' });
   }
 
-  #announcement({ batch, signed }: Message<'header'>): Result<Heard> {
+  /** A batch that is not (yet) ours is remembered: the coordinator's manifest will bring it verified, or never. */
+  #announcement({ batch, header, columns }: Message<'header'>): Result<Heard> {
     if (batch !== this.#nextAnnounced) return err('header out of order');
-    const header = headerId(signed.header);
     if (this.#theirs.has(header)) return err('header announced twice');
-    let columns = this.#options.columnsOf(header);
-    if (columns === undefined) {
-      // Not (yet) a batch of ours: the coordinator's manifest will bring it verified, or never.
-      const decoded = decodeHeader(signed.header);
-      if (!decoded.ok) return decoded;
-      if (decoded.value.task !== this.#options.task) return err('another task');
-      columns = decoded.value.columns.length;
+    if (columns !== (this.#options.columnsOf(header) ?? columns)) {
+      return err(`header with ${columns} columns, which it has not`);
     }
     this.#nextAnnounced++;
     this.#announced.set(batch, { header, columns, hasBits: false });

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { encodeCanonical } from '../../crypto/index.ts';
 import { seededRandom, uniform } from '../../lib/index.ts';
 import { peerCodec } from '../../protocol/index.ts';
 import { peerMessages } from '../../protocol/testing.ts';
@@ -40,7 +39,7 @@ export function fuzzEngine(seed: number, frames: number): FuzzReport {
       const kind = uniform(random);
       const frame =
         kind < 0.3 || mutator.knows === 0
-          ? encodeCanonical(mutator.pick(generated))
+          ? peerCodec.encode(mutator.pick(generated))
           : mutator.frame();
       if (peerCodec.decode(frame).ok) accepted++;
       const victim = uniform(random) < 0.5 ? giver : taker;
