@@ -2,7 +2,7 @@
 import SimplePeer from 'simple-peer/simplepeer.min.js';
 import { Budget, hexToBytes, type PeerId } from '../lib/index.ts';
 import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
-import { offers, type ChannelEnds } from '../swarm/index.ts';
+import { Drain, offers, type ChannelEnds } from '../swarm/index.ts';
 import { now } from './clock.ts';
 
 export interface PeerLinksEvents {
@@ -11,14 +11,15 @@ export interface PeerLinksEvents {
   disconnected(peer: PeerId): void;
   message(peer: PeerId, message: PeerMessage): void;
   malformed(peer: PeerId, reason: string): void;
-  /** The channel's buffer drained to the low mark. */
-  buffered(peer: PeerId, bytes: number): void;
+  /** What is in the channel's buffer, and how much may be. bytes */
+  buffered(peer: PeerId, bytes: number, window: number): void;
 }
 
 interface Link {
   readonly peer: SimplePeer.Instance;
   readonly session: number;
   channel: RTCDataChannel | null;
+  readonly drain: Drain;
 }
 
 const firstRetryMs = 500;
@@ -93,21 +94,24 @@ export class PeerLinks {
   }
 
   send(peer: PeerId, message: PeerMessage): void {
-    const channel = this.#links.get(peer)?.channel;
-    if (channel?.readyState !== 'open') return; // its close is under way
+    const link = this.#links.get(peer);
+    const channel = link?.channel;
+    if (link === undefined || channel?.readyState !== 'open') return; // its close is under way
+    const frame = peerCodec.encode(message);
     // Whoever reads nothing must not fill our memory, nor hold up what is for others.
     if (channel.bufferedAmount > limits.bufferedMostBytes) {
       this.close(peer);
       return;
     }
     try {
-      channel.send(peerCodec.encode(message));
+      channel.send(frame);
     } catch {
       this.close(peer);
       return;
     }
-    if (channel.bufferedAmount <= limits.bufferedLowBytes) {
-      this.#events.buffered(peer, channel.bufferedAmount);
+    const left = channel.bufferedAmount;
+    if (link.drain.handed(frame.length, left, now())) {
+      this.#events.buffered(peer, left, link.drain.window);
     }
   }
 
@@ -145,7 +149,7 @@ export class PeerLinks {
       trickle: true,
       config: { iceServers: this.#iceServers },
     });
-    const link: Link = { peer, session, channel: null };
+    const link: Link = { peer, session, channel: null, drain: new Drain() };
     this.#links.set(id, link);
     const deadline = setTimeout(() => void peer.destroy(), connectWithinMs);
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
@@ -159,7 +163,7 @@ export class PeerLinks {
         return;
       }
       lasting = setTimeout(() => this.#retries.delete(id), lastingMs);
-      link.channel = this.#watch(id, peer);
+      link.channel = this.#watch(id, link);
       this.#events.connected(id, ends);
     };
     peer.on('connect', up);
@@ -183,11 +187,13 @@ export class PeerLinks {
   }
 
   /** simple-peer keeps its channel to itself, and reports no drain below its own 64 KiB mark. */
-  #watch(id: PeerId, peer: SimplePeer.Instance): RTCDataChannel {
+  #watch(id: PeerId, { peer, drain }: Link): RTCDataChannel {
     const { _channel: channel } = peer as unknown as { _channel: RTCDataChannel };
-    channel.bufferedAmountLowThreshold = limits.bufferedLowBytes;
+    channel.bufferedAmountLowThreshold = drain.lowMark;
     channel.addEventListener('bufferedamountlow', () => {
-      this.#events.buffered(id, channel.bufferedAmount);
+      drain.drained(channel.bufferedAmount, now());
+      channel.bufferedAmountLowThreshold = drain.lowMark;
+      this.#events.buffered(id, channel.bufferedAmount, drain.window);
     });
     return channel;
   }

@@ -34,6 +34,8 @@ export class SwarmDriver {
   /** Our questions under way. */
   readonly #questions = new Map<number, (answer: Answer) => void>();
   #nextQuestion = 0;
+  readonly #events: SwarmEvent[] = [];
+  #isHandling = false;
   readonly counters = { resumed: 0, seeded: 0, seededBytes: 0 };
 
   constructor(options: SwarmDriverOptions) {
@@ -53,7 +55,7 @@ export class SwarmDriver {
       disconnected: (peer) => this.#handle({ type: 'disconnected', peer }),
       message: (peer, message) => this.#handle({ type: 'message', peer, message }),
       malformed: (peer, reason) => this.#handle({ type: 'malformed', peer, reason }),
-      buffered: (peer, bytes) => this.#handle({ type: 'buffered', peer, bytes }),
+      buffered: (peer, bytes, window) => this.#handle({ type: 'buffered', peer, bytes, window }),
     });
   }
 
@@ -120,16 +122,23 @@ export class SwarmDriver {
     return this.#engine.snapshot();
   }
 
+  /** One event at a time: what a step decided is carried out before what comes of it is heard. */
   #handle(event: SwarmEvent): void {
+    this.#events.push(event);
+    if (this.#isHandling) return;
+    this.#isHandling = true;
     const at = now();
-    for (const effect of this.#engine.handle(event, at)) {
-      try {
-        this.#carryOut(effect);
-      } catch (thrown) {
-        // The others' effects are not lost with it.
-        this.#options.onLog('error', `${effect.type}: ${messageOf(thrown)}`);
+    for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+      for (const effect of this.#engine.handle(next, at)) {
+        try {
+          this.#carryOut(effect);
+        } catch (thrown) {
+          // The others' effects are not lost with it.
+          this.#options.onLog('error', `${effect.type}: ${messageOf(thrown)}`);
+        }
       }
     }
+    this.#isHandling = false;
     this.#alarm.set(this.#engine.nextWake(at));
   }
 

@@ -62,8 +62,6 @@ export const limits = {
   bufferedBytes: 1_048_576,
   /** bytes; a channel that has so much to send is closed: what is no chunk is sent without asking. */
   bufferedMostBytes: 4_194_304,
-  /** bytes; asks for more once the channel's buffer has drained to here. */
-  bufferedLowBytes: 262_144,
   /** headers known of one round: one per member and the model before and after. */
   headersPerRound: 204,
   /** columns of one header: 16 Mi parameters at n = 4096 take 546 as a model. */

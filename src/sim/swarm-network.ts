@@ -1,24 +1,35 @@
-import { sha256, identityOf, type Identity } from '../crypto/index.ts';
-import { Bitfield, at, equalBytes, utf8ToBytes } from '../lib/index.ts';
+import { identityOf, sha256, type Identity } from '../crypto/index.ts';
+import {
+  assert,
+  at,
+  Bitfield,
+  bytesToHex,
+  equalBytes,
+  err,
+  ok,
+  utf8ToBytes,
+} from '../lib/index.ts';
 import {
   seededRandom,
   type HeaderId,
   type PeerId,
   type Random,
+  type Result,
   type TaskId,
 } from '../lib/index.ts';
 import { peerCodec, signMembership, type PeerMessage } from '../protocol/index.ts';
 import {
   memberCredentials,
   SwarmEngine,
+  type Credentials,
   type SwarmEffect,
   type SwarmEvent,
 } from '../swarm/index.ts';
 import { verifyChunk, Verifier, type VerifiedHeader } from '../vds/index.ts';
+import { Channel, Node, unbounded, type AccessLink } from './access-link.ts';
+import { Bookkeeper } from './bookkeeper.ts';
 import { admit, crs, scalars, seal, seedOf, type Sealed } from './sealing.ts';
-
-/** ms that a frame takes from one peer to another */
-const latencyMs = 20;
+import { Timeline } from './timeline.ts';
 
 type Kind = 'update' | 'model';
 
@@ -27,6 +38,9 @@ export interface SimulatedBatch {
   readonly header: VerifiedHeader;
   readonly payloads: readonly Uint8Array[];
 }
+
+/** Payloads of batches whose chunks are counted: they are known by their identity. */
+export const goodChunks = new WeakSet<Uint8Array>();
 
 /** Sealing costs milliseconds: batches are made once for all networks of a process. */
 const made = new Map<string, SimulatedBatch>();
@@ -42,21 +56,32 @@ export interface SimulatedPeer {
   readonly answers: Extract<SwarmEffect, { type: 'asked' }>[];
   /** Messages it sent, by type. */
   readonly sent: Map<PeerMessage['type'], number>;
-  /** When its engine wants to be called again at the latest. ms */
+  readonly node: Node;
+  /** When its engine is called again at the latest. ms */
   wake: number;
-  /** What it makes of a message before it goes out; null: nothing. */
-  tamper: (message: PeerMessage) => PeerMessage | null;
+  /** What a liar makes of a message before it goes out; null: nothing. An honest peer has none. */
+  tamper: ((message: PeerMessage) => PeerMessage | null) | null;
 }
 
-interface Scheduled {
-  readonly at: number;
-  readonly order: number;
-  run(): void;
+export interface NetworkOptions {
+  readonly link?: AccessLink;
+  /** Neighbours that a peer serves at once, besides one that it tries. */
+  readonly uploadSlots?: number;
+  /**
+   * Signatures, the decoding of frames and the verification of chunks are left out: for thousands of
+   * peers, whose behaviour is looked at and not their arithmetic.
+   */
+  readonly isLarge?: boolean;
+}
+
+/** A connection: a channel each way. */
+interface Connection {
+  readonly channels: ReadonlyMap<PeerId, Channel>;
 }
 
 /**
- * Engines connected with each other on a virtual clock. Every frame goes through the real codec;
- * deterministic by seed.
+ * Engines connected with each other on a virtual clock: access links with rates and latency, every
+ * frame through the real codec, every step checked; see {@link Bookkeeper}. Deterministic by seed.
  */
 export class SwarmNetwork {
   readonly owner: Identity = named('owner');
@@ -66,56 +91,100 @@ export class SwarmNetwork {
   readonly closes: { readonly by: PeerId; readonly peer: PeerId; readonly reason: string }[] = [];
   /** What the coordinator would seed. */
   readonly seeds = new Map<HeaderId, readonly Uint8Array[]>();
+  readonly books = new Bookkeeper();
+  readonly time = new Timeline();
   seedRequests = 0;
-  now = 0;
+  /** Chunks that were verified and stored. */
+  stored = 0;
   readonly #random: Random;
-  /** By pair: which of the connections that it had is there now. */
-  readonly #links = new Map<string, number>();
-  #connections = 0;
-  #queue: Scheduled[] = [];
-  #order = 0;
+  readonly #options: NetworkOptions;
+  readonly #connections = new Map<string, Connection>();
+  /** Batches by the numbers that each side of a connection gave them. */
+  readonly #numbers = new Map<string, HeaderId>();
 
-  constructor(seed: number) {
+  constructor(seed: number, options: NetworkOptions = {}) {
     this.#random = seededRandom(seed);
+    this.#options = options;
   }
 
-  addPeer(name: string): SimulatedPeer {
-    const identity = named(name);
-    const { id } = identity;
-    const { task, owner } = this;
-    const membership = signMembership({ task, peer: id, issuedAt: 0 }, owner);
+  get now(): number {
+    return this.time.now;
+  }
+
+  get #slots(): number {
+    return this.#options.uploadSlots ?? 4;
+  }
+
+  addPeer(name: string, link: Partial<AccessLink> = {}): SimulatedPeer {
+    const { task } = this;
+    const { id, credentials } =
+      this.#options.isLarge === true ? trusting(name) : this.#member(name);
     const engine = new SwarmEngine({
       task,
-      credentials: memberCredentials({ task, ownerKey: owner.id, identity, membership }),
+      credentials,
       client: 'simulation',
       random: this.#random,
-      uploadSlots: 4,
+      uploadSlots: this.#slots,
     });
+    const node = new Node(this.time, { ...unbounded, ...this.#options.link, ...link });
     const peer: SimulatedPeer = {
-      ...{ id, engine, chunks: new Map(), log: [], sent: new Map(), questions: [], answers: [] },
-      wake: Infinity,
-      tamper: (message) => message,
+      ...{ id, engine, node, chunks: new Map(), log: [], sent: new Map(), questions: [] },
+      ...{ answers: [], wake: Infinity, tamper: null },
     };
     this.peers.set(id, peer);
     return peer;
   }
 
+  #member(name: string): { readonly id: PeerId; readonly credentials: Credentials } {
+    const identity = named(name);
+    const { task, owner } = this;
+    const membership = signMembership({ task, peer: identity.id, issuedAt: 0 }, owner);
+    const about = { task, ownerKey: owner.id, identity, membership };
+    return { id: identity.id, credentials: memberCredentials(about) };
+  }
+
   /** Where there is a connection, the new one takes its place unseen: what was on its way is lost. */
   connect(a: SimulatedPeer, b: SimulatedPeer): void {
-    this.#links.set(linkOf(a.id, b.id), ++this.#connections);
+    const key = linkOf(a.id, b.id);
+    this.#cut(key, a, b);
+    const channelTo = (to: SimulatedPeer, from: SimulatedPeer) =>
+      new Channel(to.node, (bytes, window) => {
+        // Never in the middle of a step: what it decided is carried out first.
+        this.time.later(0, () =>
+          this.handle(from, { type: 'buffered', peer: to.id, bytes, window }),
+        );
+      });
+    this.#connections.set(key, {
+      channels: new Map([
+        [b.id, channelTo(b, a)],
+        [a.id, channelTo(a, b)],
+      ]),
+    });
     const [atA, atB] = [certificateOf(a.id), certificateOf(b.id)];
     this.handle(a, { type: 'connected', peer: b.id, ends: { own: atA, other: atB } });
     this.handle(b, { type: 'connected', peer: a.id, ends: { own: atB, other: atA } });
   }
 
   isConnected(a: SimulatedPeer, b: SimulatedPeer): boolean {
-    return this.#links.has(linkOf(a.id, b.id));
+    return this.#connections.has(linkOf(a.id, b.id));
   }
 
   disconnect(a: SimulatedPeer, b: SimulatedPeer): void {
-    if (!this.#links.delete(linkOf(a.id, b.id))) return;
+    if (!this.#cut(linkOf(a.id, b.id), a, b)) return;
     this.handle(a, { type: 'disconnected', peer: b.id });
     this.handle(b, { type: 'disconnected', peer: a.id });
+  }
+
+  /** What is on its way is lost. */
+  #cut(key: string, a: SimulatedPeer, b: SimulatedPeer): boolean {
+    const connection = this.#connections.get(key);
+    if (connection === undefined) return false;
+    this.#connections.delete(key);
+    for (const channel of connection.channels.values()) {
+      channel.close();
+    }
+    this.books.reset(a.id, b.id);
+    return true;
   }
 
   /** Connects everybody with everybody. */
@@ -182,68 +251,62 @@ export class SwarmNetwork {
     if (chunks?.size !== payloads.length) return false;
     return payloads.every((expected, index) => {
       const payload = chunks.get(index);
-      return payload !== undefined && equalBytes(payload, expected);
+      return payload === expected || (payload !== undefined && equalBytes(payload, expected));
     });
   }
 
   /** Feeds an event to an engine and carries out what it decides. */
   handle(peer: SimulatedPeer, event: SwarmEvent): void {
+    if (event.type === 'message') this.books.heard(event.peer, peer.id, event.message);
     const effects = peer.engine.handle(event, this.now);
-    // As it was left: asked later, it would not name what is due at this very moment.
-    peer.wake = peer.engine.nextWake(this.now) ?? Infinity;
+    this.#wakeAt(peer, peer.engine.nextWake(this.now) ?? Infinity);
     for (const effect of effects) this.#carryOut(peer, effect);
+    if (peer.tamper === null) this.books.settled(peer.id, this.#slots + 1);
   }
 
   /** Lets time pass until `done`, or until `limitMs` on the virtual clock; whether it came true. */
   run(done: () => boolean, limitMs: number): boolean {
-    while (!done()) {
-      const next = this.#queue[0];
-      const wake = this.#nextWake();
-      const time = Math.min(next?.at ?? Infinity, wake);
-      if (time > limitMs) return false;
-      this.now = Math.max(this.now, time);
-      if (next !== undefined && next.at <= wake) {
-        this.#queue.shift();
-        next.run();
-      } else {
-        for (const peer of this.peers.values()) this.handle(peer, { type: 'tick' });
-      }
-    }
-    return true;
+    return this.time.run(done, limitMs);
   }
 
-  #nextWake(): number {
-    return Math.min(...[...this.peers.values()].map(({ wake }) => wake));
-  }
-
-  #later(ms: number, run: () => void): void {
-    const entry = { at: this.now + ms, order: this.#order++, run };
-    const place = this.#queue.findIndex((each) => each.at > entry.at);
-    if (place < 0) this.#queue.push(entry);
-    else this.#queue.splice(place, 0, entry);
+  #wakeAt(peer: SimulatedPeer, wake: number): void {
+    if (wake === peer.wake) return;
+    peer.wake = wake;
+    if (wake === Infinity) return;
+    this.time.when(wake, () => {
+      if (peer.wake !== wake) return; // it was called meanwhile, and thought otherwise
+      peer.wake = Infinity;
+      this.handle(peer, { type: 'tick' });
+    });
   }
 
   #carryOut(peer: SimulatedPeer, effect: SwarmEffect): void {
     switch (effect.type) {
       case 'send': {
-        const sent = peer.tamper(effect.message);
+        const { tamper } = peer;
+        const sent = tamper === null ? effect.message : tamper(effect.message);
         if (sent !== null) this.#send(peer, effect.peer, sent);
         break;
       }
       case 'close': {
         this.closes.push({ by: peer.id, peer: effect.peer, reason: effect.reason });
         const other = this.peers.get(effect.peer);
-        if (other) this.#later(0, () => this.disconnect(peer, other));
+        // The closing side is done with it at once, the other one notices.
+        if (other && this.#cut(linkOf(peer.id, other.id), peer, other)) {
+          this.time.later(0, () => {
+            if (!this.isConnected(peer, other)) this.handle(other, { type: 'disconnected', peer: peer.id }); // prettier-ignore
+          });
+        }
         break;
       }
       case 'store':
-        this.#later(1, () => this.#store(peer, effect));
+        this.time.later(1, () => this.#store(peer, effect));
         break;
       case 'read': {
         const { header, index, offset, length } = effect.block;
         const payload = peer.chunks.get(header)?.get(index);
-        const bytes = payload?.slice(offset, offset + length) ?? null;
-        this.#later(1, () =>
+        const bytes = payload === undefined ? null : blockOf(payload, offset, length);
+        this.time.later(1, () =>
           this.handle(peer, { type: 'block', peer: effect.peer, block: effect.block, bytes }),
         );
         break;
@@ -252,7 +315,9 @@ export class SwarmNetwork {
         const { header, index } = effect;
         this.seedRequests++;
         const payload = this.seeds.get(header)?.[index] ?? null;
-        this.#later(latencyMs, () => this.handle(peer, { type: 'seeded', header, index, payload }));
+        this.time.later(peer.node.link.latencyMs, () =>
+          this.handle(peer, { type: 'seeded', header, index, payload }),
+        );
         break;
       }
       case 'answer':
@@ -270,26 +335,53 @@ export class SwarmNetwork {
   #store(peer: SimulatedPeer, effect: Extract<SwarmEffect, { type: 'store' }>): void {
     const { index, payload, from } = effect;
     const header = effect.header.id;
-    const verified = verifyChunk(effect.header, index, payload);
+    const isLarge = this.#options.isLarge === true;
+    // Of counted chunks all good ones are one and the same array.
+    const verified = isLarge ? countedVerdict(effect) : verifyChunk(effect.header, index, payload);
     if (!verified.ok) {
       this.handle(peer, { type: 'refused', header, index, from, reason: verified.error });
       return;
     }
     peer.chunks.get(header)?.set(index, payload);
+    this.stored++;
     this.handle(peer, { type: 'stored', header, index, from });
   }
 
   #send(from: SimulatedPeer, to: PeerId, message: PeerMessage): void {
     from.sent.set(message.type, (from.sent.get(message.type) ?? 0) + 1);
-    const frame = peerCodec.encode(message);
-    const link = this.#links.get(linkOf(from.id, to));
-    if (link === undefined) return;
-    this.#later(latencyMs, () => {
-      const receiver = this.peers.get(to);
-      if (!receiver || this.#links.get(linkOf(from.id, to)) !== link) return;
-      this.handle(from, { type: 'buffered', peer: to, bytes: 0 });
-      this.receive(receiver, from, frame);
+    const channel = this.#connections.get(linkOf(from.id, to))?.channels.get(to);
+    const receiver = this.peers.get(to);
+    if (channel === undefined || receiver === undefined) return;
+    if (from.tamper === null) this.#check(from, to, message);
+    const isLarge = this.#options.isLarge === true;
+    const frame = isLarge && message.type === 'piece' ? null : peerCodec.encode(message);
+    const bytes = frame?.length ?? pieceBytes(message);
+    this.books.frame(bytes, message);
+    from.node.send(channel, {
+      bytes,
+      arrive: (isLost) => {
+        this.books.frameEnds(bytes, isLost ? 'dropped' : 'received');
+        if (isLost) return;
+        if (isLarge) this.handle(receiver, { type: 'message', peer: from.id, message });
+        else if (frame !== null) this.receive(receiver, from, frame);
+      },
     });
+  }
+
+  /** What an honest peer says is so. */
+  #check(from: SimulatedPeer, to: PeerId, message: PeerMessage): void {
+    this.books.left(from.id, to, message);
+    if (message.type === 'header') {
+      this.#numbers.set(`${from.id} ${to} ${message.batch}`, message.header);
+    } else if (message.type === 'have') {
+      const header = this.#numbers.get(`${from.id} ${to} ${message.batch}`);
+      const chunks = header === undefined ? undefined : from.chunks.get(header);
+      const isSo = message.indices.every((index) => chunks?.has(index) === true);
+      assert(isSo, 'no chunk is announced before it is verified and stored');
+    } else if (message.type === 'handshake') {
+      const prefix = `${from.id} ${to} `;
+      for (const key of this.#numbers.keys()) if (key.startsWith(prefix)) this.#numbers.delete(key);
+    }
   }
 
   /** A frame comes over a connection that there is. */
@@ -308,6 +400,30 @@ function named(name: string): Identity {
 /** What stands for the DTLS certificate of a peer. */
 function certificateOf(peer: PeerId): Uint8Array {
   return sha256(utf8ToBytes(peer));
+}
+
+/** A peer whose introduction everybody believes. */
+function trusting(name: string): { readonly id: PeerId; readonly credentials: Credentials } {
+  const id = bytesToHex(sha256(utf8ToBytes(`simulated ${name}`))) as PeerId;
+  const nothing = { bytes: new Uint8Array(0), signature: new Uint8Array(64) };
+  const introduction = { membership: nothing, signature: new Uint8Array(64) };
+  return { id, credentials: { self: id, introduce: () => introduction, check: () => ok(null) } };
+}
+
+function countedVerdict({ payload }: { readonly payload: Uint8Array }): Result<null> {
+  return payload.byteOffset === 0 && goodChunks.has(payload)
+    ? ok(null)
+    : err('digest of a counted chunk');
+}
+
+/** The payload itself where that is all of it. */
+function blockOf(payload: Uint8Array, offset: number, length: number): Uint8Array {
+  return length === payload.length ? payload : payload.slice(offset, offset + length);
+}
+
+/** bytes of a piece's frame */
+function pieceBytes(message: PeerMessage): number {
+  return 12 + (message.type === 'piece' ? message.bytes.length : 0);
 }
 
 function linkOf(a: PeerId, b: PeerId): string {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { at } from '../lib/index.ts';
 import { limits, type PeerMessage } from '../protocol/index.ts';
+import { firstWindow } from '../swarm/index.ts';
 import { SwarmNetwork, type SimulatedPeer } from './swarm-network.ts';
 
 /** N peers, each with an update of its own that all are to have. */
@@ -373,40 +374,6 @@ describe('serving', () => {
     expect(network.closes.filter(({ by }) => by === holder.id)).toEqual([]);
   });
 
-  test('a choke comes before the rejects of what was queued (bep6)', () => {
-    const network = new SwarmNetwork(52);
-    const holder = network.addPeer('holder');
-    const others = Array.from({ length: 6 }, (_, i) => network.addPeer(`other ${i}`));
-    const batch = network.makeBatch('holder', 2);
-    network.give(holder, batch);
-    const order: string[] = [];
-    holder.tamper = (message) => {
-      if (message.type === 'choke' || message.type === 'reject') order.push(message.type);
-      return message;
-    };
-    for (const other of others) network.connect(holder, other);
-    network.run(() => false, 100);
-    const [late, ...early] = others;
-    if (!late) throw new Error('six peers');
-    const say = (peer: SimulatedPeer, message: PeerMessage) =>
-      network.handle(holder, { type: 'message', peer: peer.id, message });
-    const request = { type: 'request', batch: 0, index: 0, offset: 0, length: 100 } as const;
-    for (const peer of early) say(peer, { type: 'interested' });
-    for (const peer of early) for (let i = 0; i < 600; i++) say(peer, { ...request, length: 3872 });
-    order.length = 0;
-    say(late, { type: 'interested' }); // five have all the slots: one of them has to go
-    expect(order).toEqual([
-      'choke',
-      ...Array.from({ length: limits.queuedRequests }, () => 'reject'),
-    ]);
-    const { peers } = holder.engine.snapshot();
-    const choked = peers.find(({ isChoked }) => isChoked);
-    expect(choked?.queued).toBe(0);
-    order.length = 0;
-    network.handle(holder, { type: 'message', peer: choked?.id ?? late.id, message: request });
-    expect(order).toEqual(['reject']);
-  });
-
   test('a request beyond the chunk closes', () => {
     const { network, ask } = served();
     ask(0, 3800, 200);
@@ -417,7 +384,7 @@ describe('serving', () => {
     const { holder, ask } = served();
     const requests = limits.queuedRequests + 600;
     for (let i = 0; i < requests; i++) ask(0, 0, 3872);
-    const inChannel = Math.ceil(limits.bufferedBytes / 3872);
+    const inChannel = Math.ceil(firstWindow / 3872);
     expect(holder.sent.get('reject')).toBe(requests - limits.queuedRequests - inChannel);
   });
 });

@@ -19,17 +19,17 @@ export interface Verdict {
   readonly choke: readonly PeerId[];
 }
 
-const nobody: Verdict = { unchoke: [], choke: [] };
-
 /**
  * Decides who is served (BEP 3): some that gave most, and one more that is tried. Every ten seconds
  * anew; in between only slots that became free are given away, and nobody is served outside them.
- * Uninterested peers that would be chosen are unchoked too: it costs nothing until they are
- * interested, and then the least worthy one has to go.
+ * An uninterested peer costs nothing and may be unchoked; once it is interested it takes a slot if
+ * there is one, or that of a peer that gave much less.
  */
 export class Choker {
   readonly #slots: number;
   readonly #random: Random;
+  /** Who has a slot: interested and unchoked. */
+  #served = new Set<PeerId>();
   #optimistic: PeerId | null = null;
   #rechokeAt = -Infinity;
   #rotateAt = -Infinity;
@@ -43,20 +43,24 @@ export class Choker {
 
   decide(contenders: readonly Contender[], now: number): Verdict {
     const wanting = contenders.filter(({ isInterested }) => isInterested);
-    this.#isWaiting = false;
-    if (wanting.length === 0 && contenders.every(({ isUnchoked }) => isUnchoked)) return nobody;
     const isDue = now >= this.#rechokeAt && wanting.length > this.#slots;
     if (isDue) this.#rechokeAt = now + patience.rechokeMs;
-    const regular = isDue
-      ? this.#chosen(rank(contenders, this.#slots))
-      : this.#chosen(keeping(contenders, this.#optimistic));
-    this.#try(wanting, regular, now);
-    const served = new Set(regular);
-    if (this.#optimistic !== null) served.add(this.#optimistic);
-    this.#isWaiting = wanting.some(({ id }) => !served.has(id));
+    const ranked = isDue ? rank(contenders, this.#slots) : this.#keeping(contenders);
+    const regular = ranked.filter(({ isInterested }) => isInterested).slice(0, this.#slots);
+    const chosen = new Set(regular.map(({ id }) => id));
+    this.#try(wanting, chosen, now);
+    if (this.#optimistic !== null) chosen.add(this.#optimistic);
+    this.#served = chosen;
+    this.#isWaiting = wanting.length > chosen.size;
+    // Who would be served if it were interested.
+    const last = regular.at(-1);
+    const isFree = regular.length < this.#slots;
+    const mayStay = (each: Contender) =>
+      isFree || (isDue ? last !== undefined && each.worth > last.worth : each.isUnchoked);
+    const isToBe = (each: Contender) => (each.isInterested ? chosen.has(each.id) : mayStay(each));
     return {
-      unchoke: contenders.filter((each) => !each.isUnchoked && served.has(each.id)).map(({ id }) => id), // prettier-ignore
-      choke: contenders.filter((each) => each.isUnchoked && !served.has(each.id)).map(({ id }) => id), // prettier-ignore
+      unchoke: contenders.filter((each) => !each.isUnchoked && isToBe(each)).map(({ id }) => id),
+      choke: contenders.filter((each) => each.isUnchoked && !isToBe(each)).map(({ id }) => id),
     };
   }
 
@@ -65,16 +69,11 @@ export class Choker {
     return this.#isWaiting ? Math.min(this.#rechokeAt, this.#rotateAt) : Infinity;
   }
 
-  /** The first ones, up to as many interested ones as there are slots. */
-  #chosen(ranked: readonly Contender[]): Set<PeerId> {
-    const chosen = new Set<PeerId>();
-    let taken = 0;
-    for (const { id, isInterested } of ranked) {
-      if (isInterested && taken === this.#slots) break;
-      chosen.add(id);
-      if (isInterested) taken++;
-    }
-    return chosen;
+  /** As it is: who is served stays, but for who gives twice as much; then who waited longest. */
+  #keeping(contenders: readonly Contender[]): Contender[] {
+    const isServed = ({ id }: Contender) => this.#served.has(id) && id !== this.#optimistic;
+    const claim = (each: Contender) => (isServed(each) ? 1 + 2 * each.worth : each.isUnchoked ? each.worth : 0); // prettier-ignore
+    return [...contenders].sort((a, b) => claim(b) - claim(a) || b.waitedMs - a.waitedMs);
   }
 
   /** Keeps who is tried for 30 s; then, or if it has a slot of its own, another one is. */
@@ -101,12 +100,4 @@ function rank(contenders: readonly Contender[], slots: number): Contender[] {
     .slice(0, Math.floor(slots / 2));
   const others = contenders.filter((each) => !first.includes(each));
   return [...first, ...others.sort((a, b) => b.worth - a.worth || byWaiting(a, b))];
-}
-
-/** As it is: who is served stays before who waits, the most worthy first; then who waited longest. */
-function keeping(contenders: readonly Contender[], optimistic: PeerId | null): Contender[] {
-  const isServed = ({ id, isUnchoked }: Contender) => Number(isUnchoked && id !== optimistic);
-  return [...contenders].sort(
-    (a, b) => isServed(b) - isServed(a) || b.worth - a.worth || b.waitedMs - a.waitedMs,
-  );
 }

@@ -50,6 +50,8 @@ export class SwarmEngine {
   readonly #choker: Choker;
   readonly #lastResort: LastResort;
   readonly #peers = new Map<PeerId, Peer>();
+  /** Somebody came, went, or thought otherwise: whom to serve is to be decided. */
+  #isServingDue = false;
 
   constructor(options: EngineOptions) {
     const { credentials, random, uploadSlots } = options;
@@ -78,7 +80,10 @@ export class SwarmEngine {
         this.#malformed(event);
         break;
       case 'buffered':
-        this.#with(event.peer, (peer) => (peer.buffered = event.bytes));
+        this.#with(event.peer, (peer) => {
+          peer.buffered = event.bytes;
+          peer.window = event.window;
+        });
         break;
       case 'batch':
         this.#add(new Batch(event.header, event.held, event.readers, now));
@@ -177,6 +182,7 @@ export class SwarmEngine {
     this.#requester.gone(peer);
     this.#inventory.leave(peer.holdings);
     this.#peers.delete(id);
+    this.#isServingDue = true;
   }
 
   #close(id: PeerId, reason: string) {
@@ -204,6 +210,7 @@ export class SwarmEngine {
   #heard(peer: Peer, heard: Heard, now: number): string | null {
     switch (heard.type) {
       case 'ready':
+        this.#isServingDue = true;
         for (const batch of this.#inventory.batches) this.#announcer.introduce(peer, batch);
         return null;
       case 'bits':
@@ -217,6 +224,7 @@ export class SwarmEngine {
         return null;
       case 'interest':
         peer.isInterested = heard.isInterested;
+        this.#isServingDue = true;
         return null;
       case 'choking':
         peer.isChokingUs = heard.isChoking;
@@ -263,6 +271,7 @@ export class SwarmEngine {
     if (!this.#inventory.get(header)) return;
     this.#announcer.dropped(header, this.#peers.values());
     this.#requester.dropped(header, this.#peers.values());
+    this.#uploader.dropped(header);
     this.#inventory.drop(header);
     for (const peer of this.#peers.values()) peer.session.forget(header);
   }
@@ -312,11 +321,28 @@ export class SwarmEngine {
     this.#questions.expire(now, (peer) => this.#peers.has(peer));
     this.#requester.expire(this.#peers, now);
     for (const peer of this.#peers.values()) this.#stayInTouch(peer, now);
-    this.#decideWhomToServe(now);
+    if (this.#isServingDue || now >= this.#choker.nextWake) this.#decideWhomToServe(now);
     this.#requester.ask(this.#peers.values(), now);
-    for (const peer of this.#peers.values()) this.#uploader.serve(peer);
+    this.#serve(now);
     this.#lastResort.ask(this.#peers, now);
     this.#announcer.announce(this.#peers.values(), now);
+  }
+
+  #serve(now: number) {
+    const asking = [...this.#peers.values()].filter(({ queue }) => queue.length > 0);
+    if (asking.length === 0) return;
+    if (this.#isSending()) this.#uploader.spread(asking, now);
+    for (const peer of asking) this.#uploader.serve(peer, now);
+    // The first of them may have taken what another one asks for.
+    if (this.#isSending()) this.#uploader.spread(asking, now);
+  }
+
+  /** Whether sending is what takes time: there is more in the channels than one piece. */
+  #isSending(): boolean {
+    for (const { buffered, reading } of this.#peers.values()) {
+      if (buffered + reading > limits.leastFrameBytes) return true;
+    }
+    return false;
   }
 
   /** Interest is exact at all times, a connection is not silent for too long. */
@@ -336,6 +362,7 @@ export class SwarmEngine {
   }
 
   #decideWhomToServe(now: number) {
+    this.#isServingDue = false;
     const needNothing = ![...this.#peers.values()].some(({ areWeInterested }) => areWeInterested);
     const contenders: Contender[] = [];
     for (const peer of this.#peers.values()) {

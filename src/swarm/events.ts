@@ -21,8 +21,13 @@ export type SwarmEvent =
   | { readonly type: 'message'; readonly peer: PeerId; readonly message: PeerMessage }
   /** A frame that did not decode. */
   | { readonly type: 'malformed'; readonly peer: PeerId; readonly reason: string }
-  /** What the peer's channel has not sent yet. bytes */
-  | { readonly type: 'buffered'; readonly peer: PeerId; readonly bytes: number }
+  /** What the peer's channel has not sent yet, and how much that may be. bytes */
+  | {
+      readonly type: 'buffered';
+      readonly peer: PeerId;
+      readonly bytes: number;
+      readonly window: number;
+    }
   /** A verified batch to complete and to serve, and what the store holds of it. */
   | {
       readonly type: 'batch';

@@ -1,4 +1,5 @@
-export { memberCredentials, type ChannelEnds } from './credentials.ts';
+export { memberCredentials, type ChannelEnds, type Credentials } from './credentials.ts';
+export { Drain, firstWindow } from './drain.ts';
 export { SwarmEngine } from './engine.ts';
 export type { SwarmEffect, SwarmEvent } from './events.ts';
-export { neighbours, offers } from './topology.ts';
+export { neighbours, offers, type Placed } from './topology.ts';

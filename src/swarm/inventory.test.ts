@@ -37,7 +37,9 @@ function expectRecount(inventory: Inventory, holdings: Iterable<Holdings>): void
   const all = [...holdings];
   const needed = new Set<unknown>();
   const counts = new Map(all.map((each) => [each, { wanted: 0, pickable: 0 }]));
+  let missing = 0;
   for (const { header: of, held, pending } of inventory.batches) {
+    missing += columns - held.count - pending.size;
     for (let i = 0; i < columns; i++) {
       const chunk = inventory.chunk(of.id, i);
       const holders = all.filter((each) => each.has(of.id, i));
@@ -52,6 +54,7 @@ function expectRecount(inventory: Inventory, holdings: Iterable<Holdings>): void
       }
     }
   }
+  expect(inventory.needed).toBe(missing);
   for (const [{ wanted, pickable }, count] of counts) expect({ wanted, pickable }).toEqual(count);
   const ordered = [...inventory.rarestFirst(seededRandom(1))];
   expect(new Set(ordered)).toEqual(needed);

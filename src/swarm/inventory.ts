@@ -142,6 +142,8 @@ export class Inventory {
   readonly #buckets = new Buckets();
   /** Chunks that came since the start. */
   stored = 0;
+  /** Chunks that nobody was asked for, whether somebody has them or not. */
+  needed = 0;
 
   get batches(): Iterable<Batch> {
     return [...this.#batches.values()].map(({ batch }) => batch);
@@ -164,6 +166,7 @@ export class Inventory {
       return { batch, index, state, availability: 0, place: -1 };
     });
     this.#batches.set(header.id, { batch, chunks });
+    this.needed += chunks.length - held.count;
     for (const holdings of this.#holdings.values()) {
       const bits = holdings.bits.get(header.id);
       // Who announced it before we knew it may have been wrong about its length.
@@ -180,7 +183,10 @@ export class Inventory {
     const known = this.#batches.get(header);
     if (known === undefined) return undefined;
     for (const holdings of this.#holdings.values()) this.withdrawn(holdings, header, null);
-    for (const chunk of known.chunks) this.#buckets.remove(chunk);
+    for (const chunk of known.chunks) {
+      this.#buckets.remove(chunk);
+      if (chunk.state === 'needed') this.needed--;
+    }
     this.#batches.delete(header);
     return known.batch;
   }
@@ -272,6 +278,7 @@ export class Inventory {
     if (to === 'pending') batch.pending.add(index);
     else batch.pending.delete(index);
     const after = countsOf(chunk);
+    this.needed += after.pickable - before.pickable;
     for (const holdings of this.#holdings.values()) {
       if (!holdings.has(batch.header.id, index)) continue;
       holdings.wanted += after.wanted - before.wanted;

@@ -11,8 +11,10 @@ export const patience = {
   snubMs: 20_000,
   /** A chunk that comes drop by drop is asked for elsewhere. */
   chunkMs: 24_000,
-  /** A peer that refused a chunk, or was too slow with it, is not asked for it again so long. */
+  /** A peer that was too slow with a chunk is not asked for it again so long. */
   excludeMs: 12_000,
+  /** Nor one that refused it: somebody else may have it by then. */
+  refusedMs: 1_000,
   /** In the end game a chunk is late, and asked of another one, after so long at least. */
   lateMs: 250,
   /** Requests worth so much of a peer's rate are under way. */
@@ -26,6 +28,8 @@ export const patience = {
   newMs: 60_000,
   /** Rates of what was given and taken are of so long. */
   rateMs: 20_000,
+  /** A chunk that was sent has so long to be passed on before it is sent to another one. */
+  spreadMs: 8_000,
   /** After so long without a message one is sent, and a peer is gone that sent none. */
   keepAliveMs: 120_000,
   silentMs: 240_000,

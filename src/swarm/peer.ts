@@ -1,5 +1,5 @@
 import type { PeerId } from '../lib/index.ts';
-import { limits } from '../protocol/index.ts';
+import { firstWindow } from './drain.ts';
 import type { Block } from './events.ts';
 import type { Holdings } from './inventory.ts';
 import { Pipeline } from './pipeline.ts';
@@ -26,8 +26,9 @@ export class Peer {
   readonly queue: Block[] = [];
   /** bytes being read for it from the store. */
   reading = 0;
-  /** bytes in its channel's buffer. */
+  /** bytes in its channel's buffer, and how many may be. */
   buffered = 0;
+  window = firstWindow;
   /** bytes that it gave and took lately. */
   readonly given = new Rate();
   readonly taken = new Rate();
@@ -58,6 +59,6 @@ export class Peer {
 
   /** Room in the channel for another block. */
   get writable(): boolean {
-    return this.buffered + this.reading < limits.bufferedBytes;
+    return this.buffered + this.reading < this.window;
   }
 }

@@ -14,13 +14,13 @@ const keptShare = 0.9;
 /** What one peer was asked for, and how well it delivers. */
 export class Pipeline {
   readonly downloads = new Map<ChunkKey, Download>();
-  /** Blocks that are not wanted any more, and whose one answer is still to come: bytes of each. */
+  /** Requests that are not wanted any more, and whose one answer is still to come: how many of each. */
   readonly cancelled = new Map<string, number>();
   /** Blocks asked for at once. */
   #depth = 2;
   #bytes = 0;
   #ms = 0;
-  /** ms that a block takes, and how much that varies; null: none has come yet. */
+  /** ms from a request to its piece, and how much that varies; null: none has come yet. */
   #mean: number | null = null;
   #deviation = 0;
   /** Of the last chunks, what share failed. */
@@ -52,14 +52,14 @@ export class Pipeline {
     return since !== null && now - since >= patience.snubMs;
   }
 
-  /** How long it may be silent while it owes. ms */
+  /** How long a request may take. ms */
   get timeoutMs(): number {
     if (this.#mean === null) return patience.unmeasuredMs;
     const measured = this.#mean + 4 * this.#deviation;
     return Math.min(patience.mostServiceMs, Math.max(patience.leastServiceMs, measured));
   }
 
-  /** After how long a block is late: time to ask another peer too, if there is nothing else to ask. ms */
+  /** After how long a request is late: another peer is asked too, if there is nothing else to ask. ms */
   get lateMs(): number {
     return this.#mean === null
       ? 4 * patience.lateMs
@@ -80,12 +80,13 @@ export class Pipeline {
     this.#heardAt = now;
     this.#bytes = keptShare * this.#bytes + bytes;
     this.#ms = keptShare * this.#ms + took;
+    const age = now - startedAt;
     if (this.#mean === null) {
-      this.#mean = took;
-      this.#deviation = took / 2;
+      this.#mean = age;
+      this.#deviation = age / 2;
     } else {
-      this.#deviation += ofDeviation * (Math.abs(took - this.#mean) - this.#deviation);
-      this.#mean += ofMean * (took - this.#mean);
+      this.#deviation += ofDeviation * (Math.abs(age - this.#mean) - this.#deviation);
+      this.#mean += ofMean * (age - this.#mean);
     }
     // One block more with each that comes, as long as its rate carries that many.
     const carried = (patience.pipelineMs * this.#bytes) / this.#ms / bytes;

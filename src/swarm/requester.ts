@@ -70,14 +70,13 @@ export class Requester {
   rejected(peer: Peer, { header, rejected }: Reject, now: number): Result<null> {
     const { index, offset, length } = rejected;
     const key = chunkKey(header, index);
+    // What was cancelled was asked for before, and is answered before.
+    if (this.#settleCancelled(peer, key, offset, length)) return ok(null);
     const download = peer.pipeline.downloads.get(key);
-    if (!download?.expects(offset, length)) {
-      if (this.#settleCancelled(peer, key, offset, length)) return ok(null);
-      return err('reject of what was not asked for');
-    }
+    if (!download?.expects(offset, length)) return err('reject of what was not asked for');
     download.reject(offset);
     // Who chokes us refuses everything: that says nothing of this chunk.
-    if (!peer.isChokingUs) this.#exclude(peer, header, index, now);
+    if (!peer.isChokingUs) this.#exclude(peer, header, index, now + patience.refusedMs);
     this.#giveUp(peer, key);
     return ok(null);
   }
@@ -113,18 +112,19 @@ export class Requester {
   expire(peers: ReadonlyMap<unknown, Peer>, now: number): void {
     for (const peer of peers.values()) {
       const { pipeline } = peer;
+      if (pipeline.downloads.size === 0) continue;
       const since = pipeline.silentSince;
       if (since === null) continue;
-      const isSilent = now >= since + pipeline.timeoutMs;
       const isSnubbed = now >= since + patience.snubMs;
       for (const [key, download] of pipeline.downloads) {
         const { header, index, startedAt } = download;
         const isDripping = now >= startedAt + patience.chunkMs;
-        if (!isDripping && !isSilent) continue;
+        const isLate = now >= startedAt + pipeline.timeoutMs;
+        if (!isDripping && !isLate && !isSnubbed) continue;
         // Who alone has it is waited for a little longer: asking it again brings nothing sooner.
         if (!isDripping && !isSnubbed && !hasOther(peers, peer, header.id, index)) continue;
         pipeline.ended(true);
-        this.#exclude(peer, header.id, index, now);
+        this.#exclude(peer, header.id, index, now + patience.excludeMs);
         this.#giveUp(peer, key);
       }
     }
@@ -168,15 +168,15 @@ export class Requester {
     peer.pipeline.downloads.set(key, download);
     this.#askers.set(key, [...(this.#askers.get(key) ?? []), peer]);
     for (const block of download.blocks()) {
-      peer.pipeline.cancelled.delete(blockKey(key, block.offset));
       this.#outbox.send(peer, { type: 'request', batch: number, index, ...block });
     }
   }
 
   /** Every missing block is asked for already: idle peers are asked for what is late. */
   #endGame(able: readonly Peer[], now: number): void {
+    if (this.#inventory.needed > 0) return;
     for (const peer of able) {
-      if (peer.pipeline.downloads.size > 0 || peer.holdings.pickable > 0) continue;
+      if (peer.pipeline.downloads.size > 0) continue;
       const late = this.#latest(peer, now);
       if (late !== null) this.#request(peer, late, now);
     }
@@ -190,9 +190,8 @@ export class Requester {
       const [asker] = askers;
       if (asker === undefined || askers.length > 1 || asker === peer) continue;
       const download = asker.pipeline.downloads.get(key);
-      const silentSince = asker.pipeline.silentSince;
-      if (download === undefined || silentSince === null) continue;
-      if (now < silentSince + asker.pipeline.lateMs || download.startedAt >= since) continue;
+      if (download === undefined || download.startedAt >= since) continue;
+      if (now < download.startedAt + asker.pipeline.lateMs) continue;
       const { header, index } = download;
       if (!peer.holdings.has(header.id, index)) continue;
       const chunk = this.#inventory.chunk(header.id, index);
@@ -203,8 +202,9 @@ export class Requester {
     return latest;
   }
 
-  #exclude(peer: Peer, header: HeaderId, index: number, now: number): void {
-    this.#inventory.get(header)?.exclude(index, peer.id, now + patience.excludeMs);
+  /** @param until ms */
+  #exclude(peer: Peer, header: HeaderId, index: number, until: number): void {
+    this.#inventory.get(header)?.exclude(index, peer.id, until);
   }
 
   /** Stops waiting for a chunk from a peer; unless another one was asked too it is needed again. */
@@ -222,7 +222,8 @@ export class Requester {
     const { header, index } = download;
     const batch = peer.session.theirNumber(header.id);
     for (const { offset, length } of download.blocks()) {
-      peer.pipeline.cancelled.set(blockKey(key, offset), length);
+      const block = blockKey(key, offset, length);
+      peer.pipeline.cancelled.set(block, (peer.pipeline.cancelled.get(block) ?? 0) + 1);
       if (batch === undefined || peer.isChokingUs) continue; // it rejects all by itself
       this.#outbox.send(peer, { type: 'cancel', batch, index, offset, length });
     }
@@ -236,10 +237,12 @@ export class Requester {
   }
 
   /** The one answer to a request that was cancelled. */
-  #settleCancelled(peer: Peer, key: ChunkKey, offset: number, length: number): boolean {
-    const block = blockKey(key, offset);
-    if (peer.pipeline.cancelled.get(block) !== length) return false;
-    peer.pipeline.cancelled.delete(block);
+  #settleCancelled({ pipeline }: Peer, key: ChunkKey, offset: number, length: number): boolean {
+    const block = blockKey(key, offset, length);
+    const count = pipeline.cancelled.get(block);
+    if (count === undefined) return false;
+    if (count > 1) pipeline.cancelled.set(block, count - 1);
+    else pipeline.cancelled.delete(block);
     return true;
   }
 }
@@ -270,6 +273,6 @@ function soonestOf(peers: readonly Peer[]): Peer {
   return soonest;
 }
 
-function blockKey(chunk: ChunkKey, offset: number): string {
-  return `${chunk}:${offset}`;
+function blockKey(chunk: ChunkKey, offset: number, length: number): string {
+  return `${chunk}:${offset}:${length}`;
 }

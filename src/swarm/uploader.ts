@@ -1,11 +1,18 @@
-import { err, ok, type Result } from '../lib/index.ts';
+import { err, ok, type HeaderId, type PeerId, type Result } from '../lib/index.ts';
 import { limits } from '../protocol/index.ts';
 import { chunkBytes } from '../vds/index.ts';
 import type { Block, SwarmEvent } from './events.ts';
 import type { Inventory } from './inventory.ts';
 import type { Outbox } from './outbox.ts';
+import { patience } from './patience.ts';
 import type { Peer } from './peer.ts';
 import type { Heard } from './session.ts';
+
+interface Sending {
+  readonly to: PeerId;
+  /** ms */
+  readonly at: number;
+}
 
 type Request = Extract<Heard, { type: 'request' | 'cancel' }>;
 
@@ -16,6 +23,9 @@ type Request = Extract<Heard, { type: 'request' | 'cancel' }>;
 export class Uploader {
   readonly #inventory: Inventory;
   readonly #outbox: Outbox;
+
+  /** To whom each chunk of a batch went last. */
+  readonly #sent = new Map<HeaderId, Map<number, Sending>>();
 
   constructor(inventory: Inventory, outbox: Outbox) {
     this.#inventory = inventory;
@@ -63,13 +73,53 @@ export class Uploader {
   }
 
   /** Reads from the store for a peer only what its channel has room for. */
-  serve(peer: Peer): void {
+  serve(peer: Peer, now: number): void {
     while (peer.queue.length > 0 && peer.writable) {
       const block = peer.queue.shift();
       if (!block) return;
+      const sent = this.#sent.get(block.header) ?? new Map<number, Sending>();
+      this.#sent.set(block.header, sent.set(block.index, { to: peer.id, at: now }));
       peer.reading += block.length;
       this.#outbox.put({ type: 'read', peer: peer.id, block });
     }
+  }
+
+  /**
+   * Who alone has a batch sends each chunk once before it sends any twice (as in BEP 16): where
+   * sending is what takes time, a chunk that just went to somebody is refused to others, who get it
+   * from there. Without this the last of 64 chunks left the seed of ten peers after 115 others, and
+   * the swarm took 1.8 times as long as it must; with it 1.1 times (`bench -- sim`).
+   */
+  spread(peers: Iterable<Peer>, now: number): void {
+    for (const peer of peers) {
+      const refused = peer.queue.filter((block) => this.#isSpreading(block, peer, now));
+      if (refused.length === 0) continue;
+      const kept = peer.queue.filter((block) => !refused.includes(block));
+      peer.queue.splice(0, peer.queue.length, ...kept);
+      for (const block of refused) this.#reject(peer, block);
+    }
+  }
+
+  /** Whether a chunk went to somebody else a moment ago, and others, that nobody else has, went to nobody. */
+  #isSpreading({ header, index }: Block, peer: Peer, now: number): boolean {
+    const sent = this.#sent.get(header);
+    const sending = sent?.get(index);
+    if (sent === undefined || sending === undefined || sending.to === peer.id) return false;
+    return now < sending.at + patience.spreadMs && this.#hasUnsent(header, sent);
+  }
+
+  #hasUnsent(header: HeaderId, sent: ReadonlyMap<number, unknown>): boolean {
+    const held = this.#inventory.get(header)?.held;
+    if (held === undefined || sent.size >= held.count) return false;
+    for (let index = 0; index < held.length; index++) {
+      if (!held.has(index) || sent.has(index)) continue;
+      if (this.#inventory.chunk(header, index)?.availability === 0) return true;
+    }
+    return false;
+  }
+
+  dropped(header: HeaderId): void {
+    this.#sent.delete(header);
   }
 
   blockRead(peer: Peer, event: Extract<SwarmEvent, { type: 'block' }>, now: number): void {

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { Bitfield, ok, type TaskId } from '../lib/index.ts';
+import type { PeerMessage } from '../protocol/index.ts';
+import type { VerifiedHeader } from '../vds/index.ts';
+import { Batch, Inventory } from './inventory.ts';
+import { Outbox } from './outbox.ts';
+import { Peer } from './peer.ts';
+import { Session } from './session.ts';
+import { testHeader, testPeer } from './testing.ts';
+import { Uploader } from './uploader.ts';
+
+/** A batch of three chunks, and two peers that may ask for them. */
+function serving() {
+  const [outbox, inventory] = [new Outbox(), new Inventory()];
+  const uploader = new Uploader(inventory, outbox);
+  const header: VerifiedHeader = Object.assign(testHeader(1, 3), { byteLength: 3 * 15 * 256, scalars: 256, lanes: 'update', sum: null }); // prettier-ignore
+  inventory.add(new Batch(header, Bitfield.full(3), null, 0));
+  const peers = [1, 2].map((name) => {
+    const id = testPeer(name);
+    const nothing = { bytes: new Uint8Array(0), signature: new Uint8Array(64) };
+    const credentials = {
+      self: testPeer(9),
+      introduce: () => ({ membership: nothing, signature: nothing.signature }),
+      check: () => ok(null),
+    };
+    const ends = { own: new Uint8Array(32), other: new Uint8Array(32) };
+    const session = new Session({ task: '' as TaskId, credentials, peer: id, ends, columnsOf: () => 3 }); // prettier-ignore
+    const totals = { uploaded: 0, downloaded: 0, verified: 0, rejected: 0 };
+    const peer = new Peer(session, inventory.join(id), totals, 0);
+    session.number(header.id);
+    peer.isChoked = false;
+    return peer;
+  });
+  const [first, second] = peers;
+  if (!first || !second) throw new Error('two peers');
+  const ask = (peer: Peer, index: number) => {
+    const asked = { type: 'request', batch: 0, index, offset: 0, length: 100 } as const;
+    return uploader.requested(peer, { type: 'request', header: header.id, asked });
+  };
+  /** What was sent to a peer, and what is read for it. */
+  const said = () =>
+    outbox.empty().map((effect) => {
+      if (effect.type === 'read') return `read ${effect.block.index}`;
+      const message: PeerMessage | null = effect.type === 'send' ? effect.message : null;
+      return message?.type === 'reject' ? `reject ${message.index}` : message?.type;
+    });
+  return { uploader, header, first, second, ask, said };
+}
+
+describe('one answer for each request', () => {
+  test('a choke comes first, then the rejects of all that was queued', () => {
+    const { uploader, first, ask, said } = serving();
+    for (const index of [0, 1, 2]) ask(first, index);
+    uploader.choke(first);
+    expect(said()).toEqual(['choke', 'reject 0', 'reject 1', 'reject 2']);
+    ask(first, 0);
+    expect(said()).toEqual(['reject 0']);
+  });
+
+  test('what is being read when a choke comes is still sent', () => {
+    const { uploader, first, ask, said, header } = serving();
+    for (const index of [0, 1]) ask(first, index);
+    first.window = 100;
+    uploader.serve(first, 0);
+    expect(said()).toEqual(['read 0']);
+    uploader.choke(first);
+    const block = { batch: 0, header: header.id, index: 0, offset: 0, length: 100 };
+    uploader.blockRead(first, { type: 'block', peer: first.id, block, bytes: new Uint8Array(100) }, 0); // prettier-ignore
+    expect(said()).toEqual(['choke', 'reject 1', 'piece']);
+  });
+});
+
+describe('a chunk that nobody else has', () => {
+  test('goes to one, and is refused to the next as long as others went to nobody', () => {
+    const { uploader, first, second, ask, said } = serving();
+    ask(first, 0);
+    uploader.serve(first, 0);
+    ask(second, 0);
+    ask(second, 1);
+    expect(said()).toEqual(['read 0']);
+    uploader.spread([first, second], 0);
+    expect(said()).toEqual(['reject 0']);
+    uploader.serve(second, 0);
+    ask(first, 2);
+    uploader.serve(first, 0);
+    ask(second, 0);
+    uploader.spread([first, second], 0);
+    expect(said()).toEqual(['read 1', 'read 2']); // all went out once
+  });
+
+  test('is sent again when who got it had time to pass it on', () => {
+    const { uploader, first, second, ask, said } = serving();
+    ask(first, 0);
+    uploader.serve(first, 0);
+    ask(second, 0);
+    said();
+    uploader.spread([second], 60_000);
+    uploader.serve(second, 60_000);
+    expect(said()).toEqual(['read 0']);
+  });
+});
