@@ -3,6 +3,7 @@ import { coordinator } from './coordinator.ts';
 import { digits } from './digits.ts';
 import { phases } from './phases.ts';
 import { roles } from './roles.ts';
+import { sim } from './sim.ts';
 import { vds } from './vds.ts';
 
 import type { BenchResult } from './result.ts';
@@ -12,6 +13,7 @@ const benches: Partial<Record<string, (args: readonly string[]) => Promise<Bench
   digits,
   phases,
   roles,
+  sim,
   vds,
 };
 

@@ -34,7 +34,10 @@ export interface SwarmSettings {
   readonly peers: number;
   /** Chunks of each batch. */
   readonly chunks: number;
+  /** Neighbours of each peer. */
   readonly degree?: number;
+  /** Of an all-gather: how many have a batch; all, unless given. */
+  readonly authors?: number;
   readonly link?: AccessLink;
   /** Share of the peers that leave for good, at some moment of the time that the swarm needs at least. */
   readonly leaving?: number;
@@ -66,15 +69,17 @@ export function oneSeed(settings: SwarmSettings): SwarmOutcome {
   return swarm.run([batch], boundMs);
 }
 
-/** Everybody has a batch that all others are to have. */
+/** Everybody, or the first so many, have a batch that all others are to have. */
 export function allGather(settings: SwarmSettings): SwarmOutcome {
-  const { peers, chunks } = settings;
+  const { peers, chunks, authors = peers } = settings;
   const swarm = new Swarm(settings, peers);
-  const batches = swarm.members.map((_, i) => countedBatch(i + 1, chunks));
+  const batches = Array.from({ length: authors }, (_, i) => countedBatch(i + 1, chunks));
   swarm.members.forEach((peer, i) =>
     batches.forEach((batch, j) => swarm.network.give(peer, batch, i === j ? undefined : [])),
   );
-  const boundMs = ((peers - 1) * bytesOf(at(batches, 0))) / swarm.link.up;
+  // What all receive is what all send.
+  const share = (peers - 1) / peers;
+  const boundMs = (authors * share * bytesOf(at(batches, 0))) / swarm.link.up;
   return swarm.run(batches, boundMs);
 }
 
