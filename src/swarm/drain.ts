@@ -30,7 +30,8 @@ export class Drain {
 
   /** bytes; more is handed over once the channel has no more than this left. */
   get lowMark(): number {
-    return this.window / 4;
+    // Until it was measured, what is sent first is.
+    return this.#rate === null ? 1_024 : this.window / 4;
   }
 
   /**
