@@ -286,6 +286,7 @@ export class SwarmNetwork {
         const { tamper } = peer;
         const sent = tamper === null ? effect.message : tamper(effect.message);
         if (sent !== null) this.#send(peer, effect.peer, sent);
+        else this.#swallow(peer, effect.peer);
         break;
       }
       case 'close': {
@@ -366,6 +367,13 @@ export class SwarmNetwork {
         else if (frame !== null) this.receive(receiver, from, frame);
       },
     });
+  }
+
+  /** What a liar keeps to itself does not stay in its channel. */
+  #swallow(peer: SimulatedPeer, to: PeerId): void {
+    const channel = this.#connections.get(linkOf(peer.id, to))?.channels.get(to);
+    if (channel)
+      this.time.later(0, () => channel.onBuffered(channel.buffered, channel.drain.window));
   }
 
   /** What an honest peer says is so. */

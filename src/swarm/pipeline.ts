@@ -26,6 +26,7 @@ export class Pipeline {
   /** Of the last chunks, what share failed. */
   #failures = 0;
   #heardAt = -Infinity;
+  #isSnubbed = false;
 
   /** Blocks asked for that have not come. */
   get outstanding(): number {
@@ -47,9 +48,11 @@ export class Pipeline {
     return oldest === Infinity ? null : Math.max(oldest, this.#heardAt);
   }
 
+  /** Whether it owed and gave nothing for too long, and has given nothing since. */
   isSnubbed(now: number): boolean {
     const since = this.silentSince;
-    return since !== null && now - since >= patience.snubMs;
+    this.#isSnubbed ||= since !== null && now - since >= patience.snubMs;
+    return this.#isSnubbed;
   }
 
   /** How long a request may take. ms */
@@ -78,6 +81,7 @@ export class Pipeline {
   delivered(bytes: number, startedAt: number, now: number): void {
     const took = Math.max(0.1, now - Math.max(startedAt, this.#heardAt));
     this.#heardAt = now;
+    this.#isSnubbed = false;
     this.#bytes = keptShare * this.#bytes + bytes;
     this.#ms = keptShare * this.#ms + took;
     const age = now - startedAt;

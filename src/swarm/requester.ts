@@ -115,14 +115,14 @@ export class Requester {
       if (pipeline.downloads.size === 0) continue;
       const since = pipeline.silentSince;
       if (since === null) continue;
-      const isSnubbed = now >= since + patience.snubMs;
+      const isSilent = now >= since + patience.snubMs && pipeline.isSnubbed(now);
       for (const [key, download] of pipeline.downloads) {
         const { header, index, startedAt } = download;
         const isDripping = now >= startedAt + patience.chunkMs;
         const isLate = now >= startedAt + pipeline.timeoutMs;
-        if (!isDripping && !isLate && !isSnubbed) continue;
+        if (!isDripping && !isLate && !isSilent) continue;
         // Who alone has it is waited for a little longer: asking it again brings nothing sooner.
-        if (!isDripping && !isSnubbed && !hasOther(peers, peer, header.id, index)) continue;
+        if (!isDripping && !isSilent && !hasOther(peers, peer, header.id, index)) continue;
         pipeline.ended(true);
         this.#exclude(peer, header.id, index, now + patience.excludeMs);
         this.#giveUp(peer, key);

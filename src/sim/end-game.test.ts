@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { SwarmNetwork, type SimulatedPeer } from './swarm-network.ts';
+
+const link = { up: 20, down: 1_000, latencyMs: 20 };
+
+/** Two that have a batch, and one that wants it. */
+function wanting(seed: number, chunks: number) {
+  const network = new SwarmNetwork(seed, { link });
+  const [quick, other, leecher] = ['quick', 'other', 'leecher'].map((name) =>
+    network.addPeer(name),
+  );
+  if (!quick || !other || !leecher) throw new Error('three peers');
+  const batch = network.makeBatch('quick', chunks);
+  network.give(quick, batch);
+  network.give(other, batch);
+  network.give(leecher, batch, []);
+  network.connect(quick, leecher);
+  network.connect(other, leecher);
+  const done = () => network.holds(leecher, batch);
+  const pieces = (peer: SimulatedPeer) => peer.sent.get('piece') ?? 0;
+  return { network, quick, other, leecher, done, pieces };
+}
+
+describe('the end game', () => {
+  test('a chunk that is late is asked of a second peer, and the loser is told to stop', () => {
+    const { network, other, leecher, done } = wanting(1, 12);
+    // It takes requests, and from some moment on gives nothing.
+    other.tamper = (message) => (message.type === 'piece' && network.now > 1_000 ? null : message);
+    expect(network.run(done, 60_000)).toBe(true);
+    // Long before its requests time out.
+    expect(network.now).toBeLessThan(6_000);
+    expect(leecher.sent.get('cancel')).toBeGreaterThan(0);
+    expect(network.closes).toEqual([]);
+  });
+
+  test('what comes in time is asked for once', () => {
+    const { network, quick, other, leecher, done, pieces } = wanting(2, 30);
+    expect(network.run(done, 60_000)).toBe(true);
+    expect(pieces(quick) + pieces(other)).toBe(30);
+    expect(leecher.sent.get('cancel')).toBeUndefined();
+  });
+
+  test('the one answer to what was cancelled is no breach, piece or reject', () => {
+    const { network, other, done, leecher } = wanting(3, 12);
+    const late: (() => void)[] = [];
+    // Its pieces come, but seconds after they were asked for.
+    other.tamper = (message) => {
+      if (message.type !== 'piece' || network.now < 300 || late.length > 20) return message;
+      late.push(() => network.handle(leecher, { type: 'message', peer: other.id, message }));
+      return null;
+    };
+    expect(network.run(done, 60_000)).toBe(true);
+    expect(late.length).toBeGreaterThan(0);
+    for (const deliver of late) deliver();
+    expect(network.closes).toEqual([]);
+    expect(leecher.engine.snapshot().totals.get(other.id)?.rejected).toBe(0);
+  });
+});
