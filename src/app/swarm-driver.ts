@@ -128,18 +128,23 @@ export class SwarmDriver {
     if (this.#isHandling) return;
     this.#isHandling = true;
     const at = now();
-    for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-      for (const effect of this.#engine.handle(next, at)) {
-        try {
-          this.#carryOut(effect);
-        } catch (thrown) {
-          // The others' effects are not lost with it.
-          this.#options.onLog('error', `${effect.type}: ${messageOf(thrown)}`);
-        }
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) this.#step(next, at);
+    } finally {
+      this.#isHandling = false; // a step that throws is a bug, and must not be the last one
+    }
+    this.#alarm.set(this.#engine.nextWake(at));
+  }
+
+  #step(event: SwarmEvent, at: number): void {
+    for (const effect of this.#engine.handle(event, at)) {
+      try {
+        this.#carryOut(effect);
+      } catch (thrown) {
+        // The others' effects are not lost with it.
+        this.#options.onLog('error', `${effect.type}: ${messageOf(thrown)}`);
       }
     }
-    this.#isHandling = false;
-    this.#alarm.set(this.#engine.nextWake(at));
   }
 
   #carryOut(effect: SwarmEffect): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { at } from '../lib/index.ts';
+import { at, Bitfield, type HeaderId } from '../lib/index.ts';
 import { limits, type PeerMessage } from '../protocol/index.ts';
 import { firstWindow } from '../swarm/index.ts';
 import { SwarmNetwork, type SimulatedPeer } from './swarm-network.ts';
@@ -276,6 +276,45 @@ describe('a batch that is said to have other columns than it has', () => {
         ?.holds(id),
     ).toBeNull();
     expect(b.sent.get('request')).toBeUndefined();
+  });
+});
+
+describe('announcements of batches that are not ours', () => {
+  test('are remembered up to a bound, their bitfields too', () => {
+    const network = new SwarmNetwork(50);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    network.connect(a, b);
+    network.run(() => false, 100);
+    const headers = Array.from({ length: limits.headersPerRound + 50 }, (_, i) => i.toString(16).padStart(64, '0') as HeaderId); // prettier-ignore
+    headers.forEach((header, batch) => {
+      network.handle(a, { type: 'message', peer: b.id, message: { type: 'header', batch, header, columns: 9 } }); // prettier-ignore
+      network.handle(a, { type: 'message', peer: b.id, message: { type: 'have-all', batch } });
+    });
+    const holds = a.engine.snapshot().peers[0]?.holds;
+    const known = headers.filter((header) => holds?.(header) instanceof Bitfield);
+    expect(known).toEqual(headers.slice(-limits.headersPerRound));
+    expect(network.closes).toEqual([]);
+  });
+});
+
+describe('a batch that its holder drops', () => {
+  test('owes nothing of it, also of what was being read: its answers mean nothing any more', () => {
+    const network = new SwarmNetwork(53);
+    const [holder, leecher] = [network.addPeer('holder'), network.addPeer('leecher')];
+    const batch = network.makeBatch('holder', 1);
+    network.give(holder, batch);
+    network.give(leecher, batch, []);
+    network.connect(holder, leecher);
+    const owed = () => leecher.engine.snapshot().peers[0]?.requests;
+    expect(network.run(() => owed() === 1, 1_000)).toBe(true);
+    network.run(() => false, network.now + 20.5); // the request came, and its chunk is being read
+    network.handle(holder, { type: 'drop', headers: [batch.header.id] });
+    network.run(() => false, network.now + 50);
+    expect(holder.sent.get('reject')).toBe(1);
+    expect(owed()).toBe(0);
+    const { batches } = leecher.engine.snapshot();
+    expect(batches[0]?.pending.size).toBe(0);
+    expect(network.closes).toEqual([]);
   });
 });
 

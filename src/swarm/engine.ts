@@ -146,13 +146,11 @@ export class SwarmEngine {
   /** Connections and holdings, for the dashboard. */
   snapshot() {
     return {
-      peers: [...this.#peers.values()].map(({ id, ready, pipeline, queue, holdings, ...peer }) => ({
+      peers: [...this.#peers.values()].map(({ id, ready, pipeline, queue, holdings }) => ({
         id,
         handshaken: ready,
         requests: pipeline.outstanding,
         queued: queue.length,
-        isChoked: peer.isChoked,
-        isInterested: peer.isInterested,
         holds: (header: HeaderId) => holdings.bits.get(header) ?? null,
       })),
       totals: this.#reputation.totals,
@@ -221,6 +219,10 @@ export class SwarmEngine {
         return null;
       case 'dont-have':
         this.#inventory.withdrawn(peer.holdings, heard.header, heard.indices);
+        this.#requester.withdrawn(peer, heard.header, heard.indices);
+        return null;
+      case 'forgotten':
+        for (const header of heard.headers) this.#inventory.withdrawn(peer.holdings, header, null);
         return null;
       case 'interest':
         peer.isInterested = heard.isInterested;
@@ -269,9 +271,9 @@ export class SwarmEngine {
 
   #drop(header: HeaderId) {
     if (!this.#inventory.get(header)) return;
+    this.#uploader.dropped(header, this.#peers.values());
     this.#announcer.dropped(header, this.#peers.values());
     this.#requester.dropped(header, this.#peers.values());
-    this.#uploader.dropped(header);
     this.#inventory.drop(header);
     for (const peer of this.#peers.values()) peer.session.forget(header);
   }

@@ -94,17 +94,25 @@ export class Requester {
     }
   }
 
+  /** A peer does not have these any more; null: nothing of the batch, and its answers mean nothing. */
+  withdrawn(peer: Peer, header: HeaderId, indices: readonly number[] | null): void {
+    for (const [key, download] of peer.pipeline.downloads) {
+      const { index } = download;
+      if (download.header.id !== header || indices?.includes(index) === false) continue;
+      this.#giveUp(peer, key);
+    }
+    if (indices === null) forgetCancelled(peer, header);
+  }
+
   /** A batch was dropped: nothing of it is waited for. */
   dropped(header: HeaderId, peers: Iterable<Peer>): void {
-    for (const { pipeline } of peers) {
-      for (const [key, download] of pipeline.downloads) {
+    for (const peer of peers) {
+      for (const [key, download] of peer.pipeline.downloads) {
         if (download.header.id !== header) continue;
-        pipeline.downloads.delete(key);
+        peer.pipeline.downloads.delete(key);
         this.#askers.delete(key);
       }
-      for (const block of pipeline.cancelled.keys()) {
-        if (block.startsWith(header)) pipeline.cancelled.delete(block);
-      }
+      forgetCancelled(peer, header);
     }
   }
 
@@ -244,6 +252,13 @@ export class Requester {
     if (count > 1) pipeline.cancelled.set(block, count - 1);
     else pipeline.cancelled.delete(block);
     return true;
+  }
+}
+
+/** What comes of a batch that one side dropped is passed over. */
+function forgetCancelled({ pipeline }: Peer, header: HeaderId): void {
+  for (const block of pipeline.cancelled.keys()) {
+    if (block.startsWith(header)) pipeline.cancelled.delete(block);
   }
 }
 

@@ -14,6 +14,8 @@ export type Heard =
   | { readonly type: 'bits'; readonly header: HeaderId; readonly bits: Bitfield }
   | { readonly type: 'have'; readonly header: HeaderId; readonly indices: readonly number[] }
   | { readonly type: 'dont-have'; readonly header: HeaderId; readonly indices: readonly number[] | null } // prettier-ignore
+  /** Announcements of batches that are not ours, of which there are too many. */
+  | { readonly type: 'forgotten'; readonly headers: readonly HeaderId[] }
   | { readonly type: 'interest'; readonly isInterested: boolean }
   | { readonly type: 'choking'; readonly isChoking: boolean }
   | { readonly type: 'request' | 'cancel'; readonly header: HeaderId | null; readonly asked: Message<'request' | 'cancel'> } // prettier-ignore
@@ -186,19 +188,20 @@ export class Session {
     this.#nextAnnounced++;
     this.#announced.set(batch, { header, columns, hasBits: false });
     this.#theirs.set(header, batch);
-    this.#forgetUnknown();
-    return nothing;
+    const headers = this.#forgetUnknown();
+    return headers.length === 0 ? nothing : ok({ type: 'forgotten', headers });
   }
 
   /** Of batches that are not ours only the newest are remembered. */
-  #forgetUnknown(): void {
-    if (this.#announced.size <= limits.headersPerRound) return;
+  #forgetUnknown(): HeaderId[] {
+    if (this.#announced.size <= limits.headersPerRound) return [];
     const unknown = [...this.#announced].filter(
       ([, { header }]) => this.#options.columnsOf(header) === undefined,
     );
-    for (const [number, { header }] of unknown.slice(0, -limits.headersPerRound)) {
+    return unknown.slice(0, -limits.headersPerRound).map(([number, { header }]) => {
       this.#forgetTheirs(number, header);
-    }
+      return header;
+    });
   }
 
   #forgetTheirs(number: number, header: HeaderId): void {

@@ -63,7 +63,7 @@ export class Uploader {
   choke(peer: Peer): void {
     peer.isChoked = true;
     this.#outbox.send(peer, { type: 'choke' });
-    for (const block of peer.queue.splice(0)) this.#reject(peer, block);
+    this.#rejectSome(peer, () => true);
   }
 
   unchoke(peer: Peer): void {
@@ -87,16 +87,13 @@ export class Uploader {
   /**
    * Who alone has a batch sends each chunk once before it sends any twice (as in BEP 16): where
    * sending is what takes time, a chunk that just went to somebody is refused to others, who get it
-   * from there. Without this the last of 64 chunks left the seed of ten peers after 115 others, and
-   * the swarm took 1.8 times as long as it must; with it 1.3 times (`bench -- sim`).
+   * from there. One seed's 64 chunks took
+   * ten peers 1.3–1.5 times as long as their links need with this rule and 1.6–1.8 times without
+   * it, three simulations each.
    */
   spread(peers: Iterable<Peer>, now: number): void {
     for (const peer of peers) {
-      const refused = peer.queue.filter((block) => this.#isSpreading(block, peer, now));
-      if (refused.length === 0) continue;
-      const kept = peer.queue.filter((block) => !refused.includes(block));
-      peer.queue.splice(0, peer.queue.length, ...kept);
-      for (const block of refused) this.#reject(peer, block);
+      this.#rejectSome(peer, (block) => this.#isSpreading(block, peer, now));
     }
   }
 
@@ -118,8 +115,10 @@ export class Uploader {
     return false;
   }
 
-  dropped(header: HeaderId): void {
+  /** A batch of ours is dropped: what was asked for of it is rejected while its number still means something. */
+  dropped(header: HeaderId, peers: Iterable<Peer>): void {
     this.#sent.delete(header);
+    for (const peer of peers) this.#rejectSome(peer, (block) => block.header === header);
   }
 
   blockRead(peer: Peer, event: Extract<SwarmEvent, { type: 'block' }>, now: number): void {
@@ -134,6 +133,13 @@ export class Uploader {
     peer.taken.add(bytes.length, now);
     const { batch, index, offset } = block;
     this.#outbox.send(peer, { type: 'piece', batch, index, offset, bytes });
+  }
+
+  #rejectSome(peer: Peer, isRejected: (block: Block) => boolean): void {
+    for (const block of peer.queue.splice(0)) {
+      if (isRejected(block)) this.#reject(peer, block);
+      else peer.queue.push(block);
+    }
   }
 
   #reject(peer: Peer, { batch, index, offset, length }: Omit<Block, 'header'>): void {
