@@ -10,9 +10,10 @@ const layers = {
   learning: ['lib', 'crypto', 'protocol'],
   swarm: ['lib', 'crypto', 'vds', 'protocol'],
   rounds: ['lib', 'crypto', 'vds', 'protocol', 'learning'],
-  sim: ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds'],
-  adapters: ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds'],
-  app: ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'adapters'],
+  tab: ['lib', 'crypto', 'vds', 'protocol', 'swarm', 'rounds'],
+  sim: ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'tab'],
+  adapters: ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'tab'],
+  app: ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'tab', 'adapters'],
   ui: ['lib', 'protocol', 'learning', 'app'],
 };
 const names = Object.keys(layers);

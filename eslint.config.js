@@ -2,7 +2,7 @@ import tseslint from 'typescript-eslint';
 import reactHooks from 'eslint-plugin-react-hooks';
 
 /** Folders that are handed time and randomness and must not reach for them (DESIGN: pure core). */
-const core = ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'sim'];
+const core = ['lib', 'crypto', 'vds', 'protocol', 'learning', 'swarm', 'rounds', 'tab', 'sim'];
 
 export default tseslint.config(
   {

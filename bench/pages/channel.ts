@@ -1,8 +1,8 @@
 import { proxy } from 'comlink';
-import { startStorage } from '../../src/adapters/index.ts';
-import { SwarmDriver } from '../../src/app/index.ts';
+import { startStorage, storagePort } from '../../src/adapters/index.ts';
+import { RunningTab } from '../../src/app/index.ts';
 import { identityOf, sha256 } from '../../src/crypto/index.ts';
-import { seededRandom, utf8ToBytes, type TaskId } from '../../src/lib/index.ts';
+import { seededRandom, utf8ToBytes, type PeerId, type TaskId } from '../../src/lib/index.ts';
 import { signMembership, type TaskDescription } from '../../src/protocol/index.ts';
 import { admitHeader, CommitmentKey, Crs, cutPayloads, noOpening, sealPayloads, signHeader, Verifier } from '../../src/vds/index.ts'; // prettier-ignore
 
@@ -22,7 +22,7 @@ type Relayed =
 
 let onBare: (data: string) => void = () => undefined;
 let onSwarm: (message: Extract<Relayed, { kind: 'swarm' }>) => void = () => undefined;
-let running: SwarmDriver | null = null;
+let running: RunningTab | null = null;
 let runs = 0;
 
 /** Both pages make the same batch of the same random bytes; only the seed stores its chunks. */
@@ -61,29 +61,43 @@ async function startSwarm(
   const about = { task, ownerKey: owner.id, settings: batch.crs, crs: batch.crs };
   const joined = await storage.join(about);
   if (!joined.ok) throw new Error(joined.error);
-  const swarm = new SwarmDriver({
+  const nothing = () => undefined;
+  const store = storagePort(storage, { self: identity.id, ownerKey: owner.id });
+  const tab = new RunningTab({
     identity,
     task,
     description: { ownerKey: owner.id, exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 4, scalars: 1024 } } as TaskDescription, // prettier-ignore
     membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
     iceServers: [],
-    storage,
     signal: (_to, session, data) => void relay({ kind: 'swarm', from: identity.id, session, data }),
-    onStored,
-    onRefused: () => undefined,
-    onLog: (level, text) => console.error(level, text),
+    ports: {
+      ...store,
+      store: (effect, answer) =>
+        store.store(effect, (event) => {
+          answer(event);
+          if (event.type === 'stored') onStored();
+        }),
+      ...{ tell: nothing, reconnect: nothing, seed: nothing },
+      ...{ train: nothing, 'cancel-training': nothing, seal: nothing, aggregate: nothing },
+      ...{ 'prove-sum': nothing, feedback: nothing, install: nothing, evaluate: nothing },
+      ...{ followed: nothing, 'not-followed': nothing, 'bad-chunk': nothing, computed: nothing },
+      ...{ measured: nothing, timed: nothing, pause: nothing },
+      log: ({ level, text }) => console.error(level, text),
+    },
   });
-  onSwarm = ({ from, session, data }) => swarm.signal(from as typeof identity.id, session, data);
+  onSwarm = ({ from, session, data }) =>
+    tab.handle({ type: 'heard', message: { type: 'signal', from: from as PeerId, session, data } });
   const { header } = batch;
   await storage.add(header, null);
   if (seeding) {
     await Promise.all(batch.payloads.map((payload, i) => storage.accept(header.id, i, new Uint8Array(payload)))); // prettier-ignore
   }
-  await swarm.add(header, null);
-  running = swarm;
+  tab.handle({ type: 'fetch', header, readers: null });
+  running = tab;
+  const { id } = identityOf(sha256(utf8ToBytes(other)));
+  const member = { peer: id, online: true, ready: true, samples: 0 };
   return {
-    join: () =>
-      swarm.setMembers([{ peer: identityOf(sha256(utf8ToBytes(other))).id, ready: true }]),
+    join: () => tab.handle({ type: 'heard', message: { type: 'members', members: [member] } }),
   };
 }
 

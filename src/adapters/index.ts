@@ -4,7 +4,7 @@ export { CoordinatorLink } from './coordinator-link.ts';
 export { databaseOf, openIdentity, seedOf } from './identity.ts';
 export { OwnerClient, type AdmittedBatch, type AuditResult } from './owner-client.ts';
 export { PeerLinks } from './peer-links.ts';
-export { fetchSeed } from './seed-client.ts';
+export { linkPort, seedPort, storagePort, trainingPort } from './ports.ts';
 export { systemRandom } from './system-random.ts';
 export type { StorageService } from './storage-service.ts';
 export type { DataSummary, TrainingService } from './training-service.ts';

@@ -6,9 +6,9 @@ import { at, err, messageOf, shortId, type HeaderId, type PeerId, type Result } 
 import { limits, type Question, type TaskDescription, type Verdict } from '../protocol/index.ts';
 import { carryOut, planMean, planParameter, type QueryPlan } from '../rounds/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
+import type { RunningTab } from './running-tab.ts';
 import type { AskedView } from './state.ts';
 import { addLog, type AppStore } from './store.ts';
-import type { SwarmDriver } from './swarm-driver.ts';
 
 /** Questions that are remembered. */
 const keptQuestions = 20;
@@ -21,7 +21,7 @@ const keptRounds = 3;
 interface Means {
   readonly self: PeerId;
   readonly description: TaskDescription;
-  readonly swarm: Pick<SwarmDriver, 'ask' | 'snapshot'>;
+  readonly tab: Pick<RunningTab, 'ask' | 'snapshot'>;
   readonly storage: Pick<Remote<StorageService>, 'judge'>;
 }
 
@@ -127,7 +127,9 @@ export class Asker {
     const start = performance.now();
     const view = this.#open({ kind, about, header, holder });
     const means = this.#means;
-    const batch = means?.swarm.snapshot().batches.find((each) => each.header.id === header)?.header;
+    const batch = means?.tab
+      .snapshot()
+      .swarm.batches.find((each) => each.header.id === header)?.header;
     if (!means || !batch) {
       this.#close(view, start, { verdict: err('the batch was dropped') });
       return;
@@ -155,7 +157,7 @@ export class Asker {
     const means = this.#means;
     if (means === null) return err('this tab is part of no task yet');
     this.#askedAt.set(holder, [...(this.#askedAt.get(holder) ?? []), performance.now()]);
-    const answer = await means.swarm.ask(holder, header, question);
+    const answer = await means.tab.ask(holder, header, question);
     return means.storage
       .judge(header, question, { auditor: means.self, holder }, answer)
       .catch((thrown: unknown) => err(messageOf(thrown)));

@@ -1,7 +1,8 @@
 export type { AdmittedBatch } from '../adapters/index.ts';
 export { startParticipant, type Participant } from './participant.ts';
 export type { HeaderDetails } from './header-details.ts';
-export { SwarmDriver } from './swarm-driver.ts';
+export { RunningTab } from './running-tab.ts';
+export type { StepName } from '../tab/index.ts';
 export {
   type AppState,
   type AskedView,
@@ -15,5 +16,4 @@ export {
   type PeerView,
   type RefusalView,
   type RoundTiming,
-  type StepName,
 } from './state.ts';

@@ -1,26 +1,19 @@
 import { proxy, transfer, type Remote } from 'comlink';
-import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, startStorage, startTraining } from '../adapters/index.ts'; // prettier-ignore
+import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, seedPort, startStorage, startTraining, storagePort, trainingPort } from '../adapters/index.ts'; // prettier-ignore
 import type { DataSummary, StorageService, TrainingService } from '../adapters/index.ts';
 import { sign, type Identity } from '../crypto/index.ts';
-import { bytesToHex, concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
-import { settingsDigest, limits, protocolVersion, taskIdOf } from '../protocol/index.ts';
-import type {
-  Answer,
-  Metrics,
-  RoundRecord,
-  ServerMessage,
-  TaskDescription,
-} from '../protocol/index.ts';
-import type { VerifiedMessage } from '../rounds/index.ts';
+import { concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
+import { settingsDigest, protocolVersion, taskIdOf } from '../protocol/index.ts';
+import type { ServerMessage, TaskDescription } from '../protocol/index.ts';
 import { Asker } from './asker.ts';
 import type { HeaderDetails } from './header-details.ts';
 import { OwnerDriver } from './owner-driver.ts';
 import { publish } from './publish.ts';
 import { ProofBook } from './proof-book.ts';
-import { RoundDriver } from './round-driver.ts';
+import { RunningTab } from './running-tab.ts';
+import { Scoreboard } from './scoreboard.ts';
 import type { AppState, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
-import { SwarmDriver } from './swarm-driver.ts';
 
 const publishEveryMs = 250;
 
@@ -39,10 +32,8 @@ export class Participant {
   #link: CoordinatorLink | null = null;
   #storage: Remote<StorageService> | null = null;
   #training: Remote<TrainingService> | null = null;
-  #swarm: SwarmDriver | null = null;
-  #rounds: RoundDriver | null = null;
-  /** Questions of the coordinator's that are being answered. */
-  #answering = 0;
+  #tab: RunningTab | null = null;
+  #scoreboard: Scoreboard | null = null;
   #counting = false;
   /** Whether the coordinator was told of the newest state that this tab knows. */
   #hasShownCore = false;
@@ -80,7 +71,7 @@ export class Participant {
     });
     setInterval(() => this.#publish(), publishEveryMs);
     // Neighbours need not find out by time-outs. A page that comes back out of the browser's cache begins anew.
-    addEventListener('pagehide', () => this.#swarm?.close('the tab was closed'));
+    addEventListener('pagehide', () => this.#tab?.close('the tab was closed'));
     addEventListener('pageshow', ({ persisted }) => {
       if (persisted) location.reload();
     });
@@ -112,8 +103,7 @@ export class Participant {
         addNotice(this.store, `Chunks are kept in memory only: ${problem}`);
       }),
       proxy((header: HeaderId, index: number) => {
-        this.#swarm?.lost(header, index);
-        this.#rounds?.lost(header, index);
+        this.#tab?.handle({ type: 'lost', header, index });
       }),
     );
   }
@@ -178,7 +168,8 @@ export class Participant {
 
   #announceData(): void {
     const { data, active } = this.store.getState();
-    this.#rounds?.setData(data.state === 'ready' && active ? data.summary.training : null);
+    const samples = data.state === 'ready' && active ? data.summary.training : null;
+    this.#tab?.handle({ type: 'data', samples });
   }
 
   #receive(message: ServerMessage): void {
@@ -196,68 +187,10 @@ export class Participant {
       case 'welcome':
         if (!this.#welcome(message)) return;
         break;
-      case 'ask':
-        void this.#answer(message);
-        return;
-      case 'signal':
-        this.#swarm?.signal(message.from, message.session, message.data);
-        return;
-      case 'members':
-        this.store.setState({ members: message.members });
-        this.#swarm?.setMembers(message.members.filter(({ online }) => online));
-        break;
-      case 'caught':
-        this.#log('warn', `${message.what} of ${shortId(message.peer)} refused: ${message.reason}`);
-        this.#proofBook.refused(message.peer, message.what, message.reason, 'owner');
-        break;
-      case 'failed':
-        this.#log('warn', `round ${message.round} failed: ${message.reason}`);
-        break;
-      case 'metrics':
-        void this.owner.refresh(); // the round's audit is done by then
-        this.#measured(message.round, message.metrics);
-        break;
-      case 'marked':
-        this.#marked(message.round, message.revokedUpdates);
-        break;
-      case 'finished':
-        this.store.setState({ finished: true });
-        break;
-      case 'last-round':
-        this.#lastRound(message.lastRound);
-        break;
-      case 'open':
-      case 'closed':
-      case 'state':
-      case 'replaced':
-      case 'quantise':
-      case 'manifest':
-      case 'frozen':
-      case 'relay':
-      case 'chunk':
-      case 'upload':
+      default:
         break;
     }
-    this.#rounds?.receive(message);
-  }
-
-  /** Proves something to the coordinator; a few questions at a time. */
-  async #answer({ id, header, question }: Extract<ServerMessage, { type: 'ask' }>): Promise<void> {
-    const [identity, task] = [this.#identity, this.store.getState().task];
-    if (!this.#storage || !identity || !task || this.#answering >= limits.questions) {
-      const reason = 'too many questions: ask again later';
-      this.#link?.send({ type: 'answer', id, answer: { kind: 'refused', reason } });
-      return;
-    }
-    this.#answering++;
-    const parties = { auditor: task.description.ownerKey, holder: identity.id };
-    const answer = await this.#storage
-      .answer(header, question, parties)
-      .catch((thrown: unknown): Answer => {
-        return { kind: 'refused', reason: messageOf(thrown).slice(0, 500) };
-      });
-    this.#answering--;
-    this.#link?.send({ type: 'answer', id, answer });
+    this.#tab?.handle({ type: 'heard', message });
   }
 
   /** What was revoked, for a coordinator that does not know of it any more. */
@@ -303,7 +236,7 @@ export class Participant {
       return false;
     }
     this.store.setState({ connection: { state: 'online' }, task: { id, description }, history, lastRound, finished: false }); // prettier-ignore
-    if (this.#rounds === null) this.#join(message, id);
+    if (this.#tab === null) this.#join(message, id);
     return true;
   }
 
@@ -311,44 +244,45 @@ export class Participant {
     const [identity, storage, training] = [this.#identity, this.#storage, this.#training];
     if (!identity || !storage || !training) return;
     const { description, membership, iceServers } = message;
-    const onLog = (level: 'info' | 'warn' | 'error', text: string) => this.#log(level, text);
-    const opened = Promise.resolve(training.open(description));
-    this.#swarm = new SwarmDriver({
-      ...{ identity, task, description, membership, iceServers, storage, onLog },
+    const { store, owner, asker } = this;
+    const scoreboard = new Scoreboard({
+      ...{ store, owner, asker, storage, training, proofBook: this.#proofBook },
+      pause: () => this.setActive(false),
+      hasShownState: () => this.#hasShownCore,
+      showState: () => this.#link?.again(),
+    });
+    const tab = new RunningTab({
+      ...{ identity, task, description, membership, iceServers },
       signal: (to, session, data) => this.#link?.send({ type: 'signal', to, session, data }),
-      onStored: (header, index) => this.#rounds?.stored(header, index),
-      onRefused: (header, index, from, reason) => {
-        this.#proofBook.refused(from, `chunk ${index} of ${shortId(header)}`, reason, 'tab');
-        this.#rounds?.refused(header, index, from, reason);
+      ports: {
+        tell: ({ message: told }) => this.#link?.send(told),
+        reconnect: () => this.#link?.again(),
+        ...storagePort(storage, { self: identity.id, ownerKey: description.ownerKey }),
+        ...trainingPort(
+          training,
+          { identity, task },
+          {
+            onTraining: (progress) => this.#later({ training: progress }),
+            onSealing: (sealing) => this.#later({ sealing }),
+          },
+        ),
+        ...seedPort(task),
+        ...scoreboard.port(),
       },
     });
-    this.asker.join({ self: identity.id, description, swarm: this.#swarm, storage });
-    this.#rounds = new RoundDriver({
-      ...{ identity, task, storage, training, onLog },
-      ready: opened.then(() => this.#openCrs(task, description, storage, training)),
-      swarm: this.#swarm,
-      send: (outgoing) => this.#link?.send(outgoing),
-      onTraining: (training) => this.#later({ training }),
-      onPaused: () => this.store.setState({ active: false }),
-      onAggregated: (round, digest) => {
-        const hex = bytesToHex(digest);
-        this.store.setState(({ digests }) => ({ digests: new Map(digests).set(round, hex) }));
-      },
-      onVerified: (verified) => this.#verified(verified),
-      onRefused: (type, reason) => this.#refused(type, reason),
-      onSealing: (sealing) => this.#later({ sealing }),
-      onTimed: (round, timing) => {
-        this.store.setState(({ timings }) => ({
-          timings: new Map([...timings, [round, timing] as const].slice(-limits.historyRounds)),
-        }));
-      },
-      onEvaluated: (round, metrics) => {
-        this.store.setState(({ own }) => ({ own: new Map(own).set(round, metrics) }));
-      },
-    });
+    this.#tab = tab;
+    this.#scoreboard = scoreboard;
+    asker.join({ self: identity.id, description, tab, storage });
+    const opened = Promise.resolve(training.open(description));
+    opened
+      .then(async () => {
+        await this.#openCrs(task, description, storage, training);
+        tab.handle({ type: 'crs-ready' });
+      })
+      .catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
     this.#log('info', `joined “${description.name}” as ${shortId(identity.id)}`);
     opened
-      .then(async () => this.store.setState({ device: await training.device() }))
+      .then(async () => store.setState({ device: await training.device() }))
       .catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
     if (description.data.kind === 'image' && description.data.builtIn) this.useBuiltIn();
   }
@@ -378,7 +312,8 @@ export class Participant {
     cached: boolean,
     start: number,
   ): Promise<void> {
-    const onProgress = (share: number) => this.#proofs({ crs: { state: 'verifying', share } });
+    const onProgress = (share: number) =>
+      this.#scoreboard?.proofs({ crs: { state: 'verifying', share } });
     const file = await storage.verifyCrs(proxy(onProgress)).catch((thrown: unknown) => {
       return { ok: false as const, error: messageOf(thrown) };
     });
@@ -389,7 +324,7 @@ export class Participant {
     const ms = performance.now() - start;
     const threads = committingThreads(navigator.hardwareConcurrency);
     const computedBy = await training.openCrs(file.value, threads);
-    this.#proofs({ crs: { state: 'ready', ms, cached } });
+    this.#scoreboard?.proofs({ crs: { state: 'ready', ms, cached } });
     this.#log('info', `CRS ${cached ? 'loaded' : 'loaded and verified'} in ${Math.round(ms)} ms`);
     if (computedBy === 'BigInt') {
       this.#log('warn', 'commitments and proofs are slow: there is no WebAssembly here');
@@ -405,96 +340,10 @@ export class Participant {
     this.#stop(`Nothing of this task can be verified: ${reason}.`);
   }
 
-  #verified(message: VerifiedMessage): void {
-    if (message.type === 'welcome' || message.type === 'state') this.#revocations(message);
-    if (message.type === 'manifest') {
-      this.asker.learnScales(message.manifest.round, message.manifest.scales);
-    }
-    if (message.type === 'open') {
-      const { round, cohort } = message.open;
-      this.#log('info', `round ${round} opened with ${cohort.length} members`);
-      this.store.setState({ cohort });
-    }
-    if (message.type === 'replaced') {
-      this.#log('warn', `the Data Owner replaced the model of round ${message.model.round}`);
-    }
-    if (message.type !== 'closed') return;
-    this.#record(message.record);
-    void this.owner.refresh();
-    this.#proofBook.closed(message.record.round, message.sum);
-  }
-
-  #revocations({ revoked, asOf }: { revoked: readonly HeaderId[]; asOf: number }): void {
-    const before = this.store.getState().proofs.revoked;
-    for (const header of revoked) {
-      if (before.includes(header)) continue;
-      this.#log('warn', `batch ${shortId(header)} is revoked by the Data Owner`);
-    }
-    this.#proofs({ revoked, epoch: revoked.length, asOf: asOf * 1000 });
-  }
-
-  /** The coordinator said something that does not hold: it is not followed, and people are told. */
-  #refused(type: string, reason: string): void {
-    this.#log('error', `the coordinator's ${type} was refused: ${reason}`);
-    // The first hello names no task: now that it is known, the coordinator is told what this tab knows.
-    if (type === 'welcome' && !this.#hasShownCore) {
-      this.#link?.again();
-      return;
-    }
-    this.#proofBook.refused(null, type, reason, 'tab');
-    addNotice(
-      this.store,
-      `The coordinator said something that does not hold (${type}): ${reason}.`,
-    );
-    if (type === 'closed') this.setActive(false); // a model that nobody proved is not trained on
-  }
-
-  #proofs(change: Partial<ProofsView>): void {
-    if (Object.keys(change).length === 0) return;
-    this.store.setState(({ proofs }) => ({ proofs: { ...proofs, ...change } }));
-  }
-
   /** The values by which a batch, or a round's sum, is proved; null if it is not here any more. */
   details(header: HeaderId): HeaderDetails | null {
-    const batches = this.#swarm?.snapshot().batches ?? [];
+    const batches = this.#tab?.snapshot().swarm.batches ?? [];
     return this.#proofBook.details(header, batches.map((each) => each.header)); // prettier-ignore
-  }
-
-  #record(record: RoundRecord): void {
-    this.#log('info', `round ${record.round} closed: ${record.authors.length} updates`);
-    this.store.setState(({ history }) => ({
-      history: [...history.filter((each) => each.round !== record.round), record].slice(
-        -limits.historyRounds,
-      ),
-    }));
-  }
-
-  /** A model turns out to have been made with updates that are revoked. */
-  #marked(round: number, revokedUpdates: number): void {
-    this.#log(
-      'warn',
-      `model ${round} was made with ${revokedUpdates === 1 ? 'an update' : `${revokedUpdates} updates`} revoked since`,
-    );
-    this.store.setState(({ history }) => ({
-      history: history.map((each) => (each.round === round ? { ...each, revokedUpdates } : each)),
-    }));
-  }
-
-  /** The Data Owner lets the task go on. */
-  #lastRound(lastRound: number | null): void {
-    const { history } = this.store.getState();
-    const isFinished = lastRound !== null && (history.at(-1)?.round ?? 0) >= lastRound;
-    this.store.setState({ lastRound, finished: isFinished });
-    this.#log(
-      'info',
-      `the task goes on ${lastRound === null ? 'without a last round' : `until round ${lastRound}`}`,
-    );
-  }
-
-  #measured(round: number, metrics: Metrics): void {
-    this.store.setState(({ history }) => ({
-      history: history.map((each) => (each.round === round ? { ...each, metrics } : each)),
-    }));
   }
 
   /** For what changes many times a second. */
@@ -504,12 +353,10 @@ export class Participant {
 
   #publish(): void {
     this.store.setState(this.#waiting);
-    this.#proofs(this.#counted);
+    this.#scoreboard?.proofs(this.#counted);
     this.#waiting = {};
     this.#counted = {};
-    if (this.#swarm && this.#rounds && this.#link) {
-      publish(this.store, this.#swarm, this.#rounds, this.#link);
-    }
+    if (this.#tab && this.#link) publish(this.store, this.#tab, this.#link);
     const [storage, training] = [this.#storage, this.#training];
     if (!storage || !training || this.#counting) return;
     this.#counting = true; // a busy worker is not asked again before it answered
@@ -528,8 +375,8 @@ export class Participant {
   /** Nothing more happens until the user does something about it. */
   #stop(reason: string): void {
     this.#link?.close();
-    this.#swarm?.close('the tab stopped');
-    this.#rounds?.close();
+    this.#tab?.close('the tab stopped');
+    void this.#training?.cancel();
     this.store.setState({ connection: { state: 'stopped', reason } });
     this.#log('error', reason);
   }

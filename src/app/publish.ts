@@ -1,22 +1,16 @@
 import type { CoordinatorLink } from '../adapters/index.ts';
 import { keepEqual, sameFields } from './keep-equal.ts';
-import type { RoundDriver } from './round-driver.ts';
+import type { RunningTab } from './running-tab.ts';
 import type { BatchView, PeerView, RateSample, RoundView } from './state.ts';
 import type { AppStore } from './store.ts';
-import type { SwarmDriver } from './swarm-driver.ts';
 
 /** Rate samples that are kept: five minutes. */
 const keptSamples = 300;
 
-/** Takes what the engines know into the store; called a few times a second. */
-export function publish(
-  store: AppStore,
-  swarm: SwarmDriver,
-  rounds: RoundDriver,
-  link: CoordinatorLink,
-): void {
-  const { peers, batches, totals, strikes } = swarm.snapshot();
-  const { step } = rounds.snapshot();
+/** Takes what the tab knows into the store; called a few times a second. */
+export function publish(store: AppStore, tab: RunningTab, link: CoordinatorLink): void {
+  const { step, swarm, resumed, seeded, seededBytes } = tab.snapshot();
+  const { peers, batches, totals, strikes } = swarm;
   const state = store.getState();
 
   const connected = new Map(peers.map((peer) => [peer.id, peer]));
@@ -66,10 +60,10 @@ export function publish(
       downloaded,
       verified: sum((peer) => peer.verified),
       rejected: sum((peer) => peer.rejected),
-      resumed: swarm.counters.resumed,
-      seeded: swarm.counters.seeded,
+      resumed,
+      seeded,
     },
-    server: { up: link.bytesOut, down: link.bytesIn + swarm.counters.seededBytes },
+    server: { up: link.bytesOut, down: link.bytesIn + seededBytes },
     rates: sampleRates(state.rates, { uploaded, downloaded }),
   });
 }

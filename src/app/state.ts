@@ -1,5 +1,6 @@
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Member, Metrics, RoundRecord, TaskDescription, Verdict } from '../protocol/index.ts';
+import type { StepName, StepTimes } from '../tab/index.ts';
 import type { AdmittedBatch, AuditResult, DataSummary } from '../adapters/index.ts';
 
 /** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
@@ -30,18 +31,6 @@ export interface BatchView {
   readonly heldBy: ReadonlyMap<PeerId, number>;
 }
 
-/** What the tab does for the round; the names of the member machine's steps. */
-export type StepName =
-  | 'idle'
-  | 'waiting-for-model'
-  | 'training'
-  | 'trained'
-  | 'sealing'
-  | 'sealed'
-  | 'exchanging'
-  | 'aggregating'
-  | 'done';
-
 export interface RoundView {
   readonly round: number;
   readonly attempt: number;
@@ -61,7 +50,7 @@ export interface WorkTotals {
 /** Where the time of a round went in this tab, ms. */
 export interface RoundTiming {
   /** From the end of the round before, by what the tab was doing for the round; in all, all of it. */
-  readonly steps: Readonly<Partial<Record<StepName, number>>>;
+  readonly steps: StepTimes;
   /** What was computed meanwhile in workers; verifying goes on while chunks come in. */
   readonly work: WorkTotals;
 }

@@ -28,6 +28,10 @@ export class Bitfield {
     return field;
   }
 
+  copy(): Bitfield {
+    return Bitfield.fromBytes(this.#bytes, this.length) ?? new Bitfield(this.length);
+  }
+
   /** How many bits are set. */
   get count(): number {
     return this.#count;

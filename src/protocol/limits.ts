@@ -66,6 +66,8 @@ export const limits = {
   headersPerRound: 204,
   /** columns of one header: 16 Mi parameters at n = 4096 take 546 as a model. */
   columns: maxColumns,
+  /** messages of the coordinator's that a tab has not verified yet: some hundred a round are usual. */
+  unverifiedMessages: 1_024,
   /** strikes (bad chunks) after which a peer is refused for the round. */
   strikes: 3,
   /** rounds of a task: what an unsigned 32-bit number holds, with room to spare. */

@@ -39,6 +39,8 @@ export class RoundMember {
   readonly #complained = new Set<ChunkKey>();
   readonly #relayed = new Set<ChunkKey>();
   #toEvaluate = false;
+  /** When there is something to do even if nothing happens. ms */
+  #wake = Infinity;
   #effects: MemberEffect[] = [];
 
   constructor(identity: Identity) {
@@ -93,6 +95,11 @@ export class RoundMember {
     const effects = this.#effects;
     this.#effects = [];
     return effects;
+  }
+
+  /** When `handle` wants to be called again at the latest: ms, or Infinity. */
+  get nextWake(): number {
+    return this.#wake;
   }
 
   /** The step, the model and what is held, for the dashboard. */
@@ -381,6 +388,7 @@ export class RoundMember {
 
   /** Decides what follows from the state. */
   #evaluate(now: number) {
+    this.#wake = Infinity;
     const model = this.#model;
     if (model === null) return;
     if (this.#toEvaluate && this.#holds(model) && this.#samples !== null) {
@@ -409,7 +417,10 @@ export class RoundMember {
     const count = held.reduce((sum, { field }) => sum + (field?.count ?? 0), 0);
     if (count === this.#vouchedFor) return;
     const isAll = others.every((header) => this.#holds(header));
-    if (!isAll && now - this.#vouchedAt < vouchEveryMs) return;
+    if (!isAll && now - this.#vouchedAt < vouchEveryMs) {
+      this.#wake = this.#vouchedAt + vouchEveryMs;
+      return;
+    }
     this.#vouchedFor = count;
     this.#vouchedAt = now;
     const batches = held.flatMap(({ header, field }) =>

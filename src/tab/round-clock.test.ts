@@ -11,9 +11,3 @@ test('a round’s time is that of its steps, all of it', () => {
   clock.enter('idle', 2_010);
   expect(clock.close(2_500)).toEqual({ exchanging: 10, idle: 490 });
 });
-
-test('work is what was added since the round before', () => {
-  const clock = new RoundClock(0);
-  expect(clock.workSince({ commit: 5, verify: 7, evaluate: 1 })).toEqual({ commit: 5, verify: 7, evaluate: 1 }); // prettier-ignore
-  expect(clock.workSince({ commit: 6, verify: 7, evaluate: 4 })).toEqual({ commit: 1, verify: 0, evaluate: 3 }); // prettier-ignore
-});

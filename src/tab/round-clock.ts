@@ -1,12 +1,12 @@
-import type { RoundTiming, StepName, WorkTotals } from './state.ts';
+import type { StepName, StepTimes } from './events.ts';
 
 /** Measures where the rounds' time goes. Times in ms, of one clock. */
 export class RoundClock {
   #step: StepName = 'idle';
   #since: number;
   #steps: Partial<Record<StepName, number>> = {};
-  #work: WorkTotals = { commit: 0, verify: 0, evaluate: 0 };
 
+  /** @param now the first step, being idle, begins */
   constructor(now: number) {
     this.#since = now;
   }
@@ -19,21 +19,10 @@ export class RoundClock {
   }
 
   /** A round is closed: where its time went. */
-  close(now: number): RoundTiming['steps'] {
+  close(now: number): StepTimes {
     this.enter(this.#step, now);
     const steps = this.#steps;
     this.#steps = {};
     return steps;
-  }
-
-  /** What was computed since this was last asked. */
-  workSince(totals: WorkTotals): WorkTotals {
-    const before = this.#work;
-    this.#work = totals;
-    return {
-      commit: totals.commit - before.commit,
-      verify: totals.verify - before.verify,
-      evaluate: totals.evaluate - before.evaluate,
-    };
   }
 }

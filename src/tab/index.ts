@@ -1,0 +1,12 @@
+export { TabDriver } from './driver.ts';
+export type { StepName, StepTimes, TabEffect, TabEvent } from './events.ts';
+export type {
+  Answer,
+  LinkPort,
+  OnlookerPort,
+  Ports,
+  SeedPort,
+  StorePort,
+  TrainerPort,
+} from './ports.ts';
+export { Tab, type TabOptions } from './tab.ts';
