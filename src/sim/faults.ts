@@ -40,7 +40,7 @@ export const faults = {
     if (header && member.held.has(header.id)) network.lose(member, header);
   },
   'the clock jumps': ({ network }) => {
-    network.now += 30_000;
+    network.jump(30_000);
   },
 } satisfies Record<string, (scene: Scene) => void>;
 export type Fault = keyof typeof faults;

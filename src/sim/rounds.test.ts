@@ -234,7 +234,7 @@ describe('a member that', () => {
 
     test('before it delivers the sum: it says so, and another one is asked at once', () => {
       const { network, closed } = losing();
-      for (const tab of network.members.values()) tab.uploadMs = 50;
+      for (const tab of network.members.values()) tab.uploadMs = 5; // sooner than it is fetched again
       expect(network.run(() => network.collections.length === 1, minute)).toBe(true);
       const askedAt = network.now;
       const asked = network.members.get(at(network.collections, 0).from);

@@ -26,10 +26,11 @@ import {
   type SwarmEvent,
 } from '../swarm/index.ts';
 import { verifyChunk, Verifier, type VerifiedHeader } from '../vds/index.ts';
-import { Channel, Node, unbounded, type AccessLink } from './access-link.ts';
+import { Node, unbounded, type AccessLink } from './access-link.ts';
 import { Bookkeeper } from './bookkeeper.ts';
 import { admit, crs, scalars, seal, seedOf, type Sealed } from './sealing.ts';
 import { Timeline } from './timeline.ts';
+import { Wires } from './wires.ts';
 
 type Kind = 'update' | 'model';
 
@@ -74,11 +75,6 @@ export interface NetworkOptions {
   readonly isLarge?: boolean;
 }
 
-/** A connection: a channel each way. */
-interface Connection {
-  readonly channels: ReadonlyMap<PeerId, Channel>;
-}
-
 /**
  * Engines connected with each other on a virtual clock: access links with rates and latency, every
  * frame through the real codec, every step checked; see {@link Bookkeeper}. Deterministic by seed.
@@ -98,7 +94,7 @@ export class SwarmNetwork {
   stored = 0;
   readonly #random: Random;
   readonly #options: NetworkOptions;
-  readonly #connections = new Map<string, Connection>();
+  readonly #wires = new Wires<SimulatedPeer>(this.time, (peer, event) => this.handle(peer, event));
   /** Batches by the numbers that each side of a connection gave them. */
   readonly #numbers = new Map<string, HeaderId>();
 
@@ -145,46 +141,23 @@ export class SwarmNetwork {
 
   /** Where there is a connection, the new one takes its place unseen: what was on its way is lost. */
   connect(a: SimulatedPeer, b: SimulatedPeer): void {
-    const key = linkOf(a.id, b.id);
-    this.#cut(key, a, b);
-    const channelTo = (to: SimulatedPeer, from: SimulatedPeer) =>
-      new Channel(to.node, (bytes, window) => {
-        // Never in the middle of a step: what it decided is carried out first.
-        this.time.later(0, () =>
-          this.handle(from, { type: 'buffered', peer: to.id, bytes, window }),
-        );
-      });
-    this.#connections.set(key, {
-      channels: new Map([
-        [b.id, channelTo(b, a)],
-        [a.id, channelTo(a, b)],
-      ]),
-    });
-    const [atA, atB] = [certificateOf(a.id), certificateOf(b.id)];
-    this.handle(a, { type: 'connected', peer: b.id, ends: { own: atA, other: atB } });
-    this.handle(b, { type: 'connected', peer: a.id, ends: { own: atB, other: atA } });
+    if (this.isConnected(a, b)) this.#cut(a, b);
+    this.#wires.connect(a, b);
   }
 
   isConnected(a: SimulatedPeer, b: SimulatedPeer): boolean {
-    return this.#connections.has(linkOf(a.id, b.id));
+    return this.#wires.isConnected(a, b);
   }
 
   disconnect(a: SimulatedPeer, b: SimulatedPeer): void {
-    if (!this.#cut(linkOf(a.id, b.id), a, b)) return;
-    this.handle(a, { type: 'disconnected', peer: b.id });
-    this.handle(b, { type: 'disconnected', peer: a.id });
+    if (!this.isConnected(a, b)) return;
+    this.books.reset(a.id, b.id);
+    this.#wires.disconnect(a, b);
   }
 
-  /** What is on its way is lost. */
-  #cut(key: string, a: SimulatedPeer, b: SimulatedPeer): boolean {
-    const connection = this.#connections.get(key);
-    if (connection === undefined) return false;
-    this.#connections.delete(key);
-    for (const channel of connection.channels.values()) {
-      channel.close();
-    }
+  #cut(a: SimulatedPeer, b: SimulatedPeer): void {
+    this.#wires.cut(a, b);
     this.books.reset(a.id, b.id);
-    return true;
   }
 
   /** Connects everybody with everybody. */
@@ -292,12 +265,9 @@ export class SwarmNetwork {
       case 'close': {
         this.closes.push({ by: peer.id, peer: effect.peer, reason: effect.reason });
         const other = this.peers.get(effect.peer);
-        // The closing side is done with it at once, the other one notices.
-        if (other && this.#cut(linkOf(peer.id, other.id), peer, other)) {
-          this.time.later(0, () => {
-            if (!this.isConnected(peer, other)) this.handle(other, { type: 'disconnected', peer: peer.id }); // prettier-ignore
-          });
-        }
+        if (other === undefined || !this.isConnected(peer, other)) break;
+        this.#wires.close(peer, other);
+        this.books.reset(peer.id, other.id);
         break;
       }
       case 'store':
@@ -350,8 +320,8 @@ export class SwarmNetwork {
 
   #send(from: SimulatedPeer, to: PeerId, message: PeerMessage): void {
     from.sent.set(message.type, (from.sent.get(message.type) ?? 0) + 1);
-    const channel = this.#connections.get(linkOf(from.id, to))?.channels.get(to);
     const receiver = this.peers.get(to);
+    const channel = receiver && this.#wires.channel(from, receiver);
     if (channel === undefined || receiver === undefined) return;
     if (from.tamper === null) this.#check(from, to, message);
     const isLarge = this.#options.isLarge === true;
@@ -371,7 +341,8 @@ export class SwarmNetwork {
 
   /** What a liar keeps to itself does not stay in its channel. */
   #swallow(peer: SimulatedPeer, to: PeerId): void {
-    const channel = this.#connections.get(linkOf(peer.id, to))?.channels.get(to);
+    const other = this.peers.get(to);
+    const channel = other && this.#wires.channel(peer, other);
     if (channel)
       this.time.later(0, () => channel.onBuffered(channel.buffered, channel.drain.window));
   }
@@ -405,11 +376,6 @@ function named(name: string): Identity {
   return identityOf(sha256(utf8ToBytes(`simulated ${name}`)));
 }
 
-/** What stands for the DTLS certificate of a peer. */
-function certificateOf(peer: PeerId): Uint8Array {
-  return sha256(utf8ToBytes(peer));
-}
-
 /** A peer whose introduction everybody believes. */
 function trusting(name: string): { readonly id: PeerId; readonly credentials: Credentials } {
   const id = bytesToHex(sha256(utf8ToBytes(`simulated ${name}`))) as PeerId;
@@ -432,8 +398,4 @@ function blockOf(payload: Uint8Array, offset: number, length: number): Uint8Arra
 /** bytes of a piece's frame */
 function pieceBytes(message: PeerMessage): number {
   return 12 + (message.type === 'piece' ? message.bytes.length : 0);
-}
-
-function linkOf(a: PeerId, b: PeerId): string {
-  return a < b ? `${a} ${b}` : `${b} ${a}`;
 }

@@ -47,7 +47,7 @@ export class Timeline {
     const last = this.#heap.pop();
     if (first === undefined || last === undefined) return false;
     if (this.#heap.length > 0) this.#sink(last);
-    this.now = first.at;
+    this.now = Math.max(this.now, first.at);
     first.run();
     return true;
   }

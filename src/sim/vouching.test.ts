@@ -310,7 +310,7 @@ describe('the freeze', () => {
         return seal(sumOf(terms));
       };
       const message = { type: 'upload', round, attempt, revision: 1 } as const;
-      network.member(tab, { type: 'message', message });
+      network.member(tab, { type: 'heard', message });
       network.run(() => false, 500);
       expect(tab.machine.snapshot().step.name).toBe('exchanging');
       expect(made).toEqual([]);
