@@ -57,7 +57,7 @@ async function startSwarm(
   const identity = identityOf(sha256(utf8ToBytes(name)));
   const { service: storage } = startStorage();
   const quiet = proxy(() => undefined);
-  await storage.open(`bench-${name}`, quiet, quiet);
+  await storage.open(`bench-${name}`, quiet, quiet, quiet);
   const about = { task, ownerKey: owner.id, settings: batch.crs, crs: batch.crs };
   const joined = await storage.join(about);
   if (!joined.ok) throw new Error(joined.error);

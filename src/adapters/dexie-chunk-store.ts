@@ -1,5 +1,5 @@
 import { Dexie, type Table } from 'dexie';
-import type { HeaderId } from '../lib/index.ts';
+import { ownBytes, type HeaderId } from '../lib/index.ts';
 import type { ChunkStore } from '../vds/index.ts';
 
 interface ChunkRow {
@@ -11,6 +11,31 @@ interface ChunkRow {
 interface Write extends ChunkRow {
   done(): void;
   failed(thrown: unknown): void;
+}
+
+/** Raised with every change of the tables, which then says how what there is becomes the new one. */
+const schemaVersion = 1;
+/** Dexie's version 1 is IndexedDB's version 10. */
+const nativeVersions = 10;
+
+/** Opens a database, or makes it; null if it is one that this version cannot read. */
+async function openReadable(name: string): Promise<Dexie | null> {
+  // Dexie opens newer ones, too, and adds to them what it misses.
+  const version = (await indexedDB.databases()).find((each) => each.name === name)?.version;
+  if (version !== undefined && version >= (schemaVersion + 1) * nativeVersions) return null;
+  // Relaxed: a power cut may cost chunks, which the swarm has; a killed tab does not.
+  const db = new Dexie(name, { chromeTransactionDurability: 'relaxed' });
+  db.version(schemaVersion).stores({ chunks: '[header+index]' });
+  try {
+    await db.open();
+  } catch (thrown) {
+    if (thrown instanceof Error && thrown.name === 'UpgradeError') return null;
+    throw thrown;
+  }
+  const { keyPath } = db.backendDB().transaction('chunks').objectStore('chunks');
+  if (String(keyPath) === 'header,index') return db;
+  db.close();
+  return null;
 }
 
 /**
@@ -29,18 +54,24 @@ export class DexieChunkStore implements ChunkStore {
     this.#chunks = db.table('chunks');
   }
 
-  /** Rejects if the browser gives no database. */
-  static async open(name: string): Promise<DexieChunkStore> {
-    // Relaxed: a power cut may cost chunks, which the swarm has; a killed tab does not.
-    const db = new Dexie(name, { chromeTransactionDurability: 'relaxed' });
-    db.version(1).stores({ chunks: '[header+index]' });
-    await db.open();
-    return new DexieChunkStore(db);
+  /**
+   * Rejects if the browser gives no database. One that this version of the program cannot read is
+   * left alone for the one that can; another one takes its place.
+   */
+  static async open(
+    name: string,
+  ): Promise<{ readonly disk: DexieChunkStore; readonly isSetAside: boolean }> {
+    const db = await openReadable(name);
+    if (db !== null) return { disk: new DexieChunkStore(db), isSetAside: false };
+    const other = await openReadable(`${name}-schema-${schemaVersion}`);
+    if (other === null) throw new Error('what is stored here is of another version of this page');
+    return { disk: new DexieChunkStore(other), isSetAside: true };
   }
 
-  put(header: HeaderId, index: number, payload: Uint8Array<ArrayBuffer>): Promise<void> {
+  put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
     return new Promise((done, failed) => {
-      this.#waiting.push({ header, index, payload, done, failed });
+      // IndexedDB would keep the whole buffer that a view is of.
+      this.#waiting.push({ header, index, payload: ownBytes(payload), done, failed });
       if (!this.#writing) void this.#write();
     });
   }

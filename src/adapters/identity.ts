@@ -17,6 +17,8 @@ export interface TabIdentity {
 const sessionKey = 'murmuration-identity';
 /** A reload's old page lets go of its lock only when it is gone. ms */
 const reloadGraceMs = 2_000;
+/** ms; a tab that was closed for so long is not expected back. */
+const forgetAfterMs = 30 * 24 * 60 * 60 * 1000;
 
 /**
  * The identity of this tab: the same after a reload, never shared with another tab. A tab
@@ -77,15 +79,44 @@ function freshIdentity(): Identity {
   return identityOf(crypto.getRandomValues(new Uint8Array(32)));
 }
 
+/**
+ * Deletes identities that no tab used for a month, with what was stored for them, and what is stored
+ * for none. Those of open tabs stay.
+ */
+export async function forgetOldIdentities(): Promise<void> {
+  if (!('locks' in navigator)) return;
+  const identities = await openTable();
+  for (const { id } of await identities
+    .where('usedAt')
+    .below(Date.now() - forgetAfterMs)
+    .toArray()) {
+    await navigator.locks.request(lockOf(id), { ifAvailable: true }, async (lock) => {
+      if (lock === null) return;
+      await deleteDatabases((owner) => owner === prefixOf(id));
+      await identities.delete(id);
+    });
+  }
+  // An identity is there before its databases are.
+  const known = new Set((await identities.toArray()).map(({ id }) => prefixOf(id)));
+  await deleteDatabases((owner) => !known.has(owner));
+}
+
+/** @param isGone by the start of an identity */
+async function deleteDatabases(isGone: (owner: string) => boolean): Promise<void> {
+  for (const { name = '' } of await indexedDB.databases()) {
+    const owner = /^murmuration-([0-9a-f]{16})(?:-[a-z]|$)/.exec(name)?.[1];
+    if (owner !== undefined && isGone(owner)) await Dexie.delete(name);
+  }
+}
+
 /** Takes the lock on an identity and keeps it while the page lives; false if another tab has it. */
 function hold(id: string, waitMs: number): Promise<boolean> {
-  const name = `murmuration-identity-${id}`;
   const forever = new Promise<never>(() => undefined);
   return new Promise((resolve) => {
     const options: LockOptions =
       waitMs === 0 ? { ifAvailable: true } : { signal: AbortSignal.timeout(waitMs) };
     navigator.locks
-      .request(name, options, (lock) => {
+      .request(lockOf(id), options, (lock) => {
         resolve(lock !== null);
         return lock === null ? undefined : forever;
       })
@@ -93,9 +124,17 @@ function hold(id: string, waitMs: number): Promise<boolean> {
   });
 }
 
-/** The name of an identity's chunk database. */
+function lockOf(id: string): string {
+  return `murmuration-identity-${id}`;
+}
+
+/** The name of an identity's chunk database; those of its other databases begin with it. */
 export function databaseOf(identity: Identity): string {
-  return `murmuration-${identity.id.slice(0, 16)}`;
+  return `murmuration-${prefixOf(identity.id)}`;
+}
+
+function prefixOf(id: string): string {
+  return id.slice(0, 16);
 }
 
 /** A seed for the built-in data that is this identity's own. */

@@ -1,11 +1,13 @@
 export { Alarm, now } from './clock.ts';
 export { committingThreads } from './commit-pool.ts';
 export { CoordinatorLink } from './coordinator-link.ts';
-export { databaseOf, openIdentity, seedOf } from './identity.ts';
+export { askToPersist, diskSpace, type DiskSpace } from './disk-space.ts';
+export { databaseOf, forgetOldIdentities, openIdentity, seedOf } from './identity.ts';
 export { OwnerClient, type AdmittedBatch, type AuditResult } from './owner-client.ts';
 export { PeerLinks } from './peer-links.ts';
 export { linkPort, seedPort, storagePort, trainingPort } from './ports.ts';
 export { systemRandom } from './system-random.ts';
+export type { StoreState } from './sturdy-chunk-store.ts';
 export type { StorageService } from './storage-service.ts';
 export type { DataSummary, TrainingService } from './training-service.ts';
 export { startStorage, startTraining } from './workers.ts';

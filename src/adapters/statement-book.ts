@@ -20,7 +20,8 @@ export class StatementBook {
   }
 
   /** A database by an earlier version is kept, and extended. */
-  static async open(name: string): Promise<StatementBook> {
+  static async open(name: string | null): Promise<StatementBook> {
+    if (name === null) return new StatementBook(null);
     const db = new Dexie(name);
     db.version(1).stores({ freezes: 'task' });
     db.version(2).stores({ states: 'task' });

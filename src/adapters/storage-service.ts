@@ -8,7 +8,7 @@ import type { ChunkStore, StateUpdate, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { StatementBook } from './statement-book.ts';
-import { SturdyChunkStore } from './sturdy-chunk-store.ts';
+import { SturdyChunkStore, type StoreState } from './sturdy-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
 
 /** What verification cost and covered so far. */
@@ -41,24 +41,29 @@ export class StorageService {
   #totals = { ms: 0, headers: 0, chunks: 0 };
 
   /**
-   * @param onTrouble told when chunks are kept in memory only, and why
+   * @param database null: in memory, for an identity that a reload does not keep
+   * @param onState told of each change of where chunks are kept; at first it is on disk
+   * @param onSetAside told if what was stored before cannot be read, and is left alone
    * @param onLost told of each chunk that was kept and cannot be read
    */
   async open(
-    database: string,
-    onTrouble: (problem: string) => void,
+    database: string | null,
+    onState: (state: StoreState) => void,
+    onSetAside: () => void,
     onLost: (header: HeaderId, index: number) => Promise<void> | void,
   ): Promise<void> {
-    this.#book = await StatementBook.open(`${database}-freezes`);
+    this.#book = await StatementBook.open(database && `${database}-freezes`);
+    if (database === null) return;
     const lost = async (header: HeaderId, index: number) => {
       this.#made.delete(header);
       await onLost(header, index);
     };
     try {
-      const disk = await DexieChunkStore.open(database);
-      this.#store = new SturdyChunkStore(disk, { onTrouble, onLost: lost });
+      const { disk, isSetAside } = await DexieChunkStore.open(database);
+      if (isSetAside) onSetAside();
+      this.#store = new SturdyChunkStore(disk, { onState, onLost: lost });
     } catch (thrown) {
-      onTrouble(messageOf(thrown));
+      onState({ kind: 'broken', problem: messageOf(thrown) });
     }
   }
 

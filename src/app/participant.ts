@@ -1,6 +1,11 @@
 import { proxy, transfer, type Remote } from 'comlink';
-import { committingThreads, CoordinatorLink, databaseOf, openIdentity, seedOf, seedPort, startStorage, startTraining, storagePort, trainingPort } from '../adapters/index.ts'; // prettier-ignore
-import type { DataSummary, StorageService, TrainingService } from '../adapters/index.ts';
+import { askToPersist, committingThreads, CoordinatorLink, databaseOf, diskSpace, forgetOldIdentities, openIdentity, seedOf, seedPort, startStorage, startTraining, storagePort, trainingPort } from '../adapters/index.ts'; // prettier-ignore
+import type {
+  DataSummary,
+  StorageService,
+  StoreState,
+  TrainingService,
+} from '../adapters/index.ts';
 import { sign, type Identity } from '../crypto/index.ts';
 import { concatBytes, hexToBytes, isTaskId, messageOf, shortId, type HeaderId, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
 import { settingsDigest, protocolVersion, taskIdOf } from '../protocol/index.ts';
@@ -16,6 +21,8 @@ import type { AppState, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
 
 const publishEveryMs = 250;
+/** ms between two looks at how much room there is. */
+const measureEveryMs = 5_000;
 
 /**
  * The tab: its identity, its connection to the coordinator, its workers, its part in the swarm
@@ -35,6 +42,7 @@ export class Participant {
   #tab: RunningTab | null = null;
   #scoreboard: Scoreboard | null = null;
   #counting = false;
+  #measuredAt = 0;
   /** Whether the coordinator was told of the newest state that this tab knows. */
   #hasShownCore = false;
   /** Changes that wait for the next publishing: each is a drawn page. */
@@ -58,7 +66,8 @@ export class Participant {
     if (temporary !== null) {
       addNotice(this.store, `A reload starts over as a new member: ${temporary}.`);
     }
-    await this.#startWorkers(identity);
+    await this.#startWorkers(temporary === null ? databaseOf(identity) : null);
+    forgetOldIdentities().catch((thrown: unknown) => this.#log('warn', messageOf(thrown)));
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     this.#link = new CoordinatorLink(`${scheme}://${location.host}/ws`, {
       message: (message) => this.#receive(message),
@@ -78,17 +87,17 @@ export class Participant {
   }
 
   /** Rejects if a worker's script cannot be loaded: it would answer nothing, ever. */
-  async #startWorkers(identity: Identity): Promise<void> {
+  async #startWorkers(database: string | null): Promise<void> {
     const [storage, training] = [startStorage(), startTraining()];
     this.#storage = storage.service;
     this.#training = training.service;
     const broken = Promise.race([storage.broken, training.broken]);
-    await Promise.race([this.#open(identity, storage.service, training.service), broken]);
+    await Promise.race([this.#open(database, storage.service, training.service), broken]);
     broken.catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
   }
 
   async #open(
-    identity: Identity,
+    database: string | null,
     storage: Remote<StorageService>,
     training: Remote<TrainingService>,
   ): Promise<void> {
@@ -98,14 +107,26 @@ export class Participant {
       training.connect(transfer(port2, [port2])),
     ]);
     await storage.open(
-      databaseOf(identity),
-      proxy((problem: string) => {
-        addNotice(this.store, `Chunks are kept in memory only: ${problem}`);
+      database,
+      proxy((state: StoreState) => this.#keeping(state)),
+      proxy(() => {
+        addNotice(
+          this.store,
+          'What is stored here is of another version of this page. It is left alone, and chunks are fetched anew.',
+        );
       }),
       proxy((header: HeaderId, index: number) => {
         this.#tab?.handle({ type: 'lost', header, index });
       }),
     );
+  }
+
+  /** Where chunks are kept changes. */
+  #keeping(where: StoreState): void {
+    this.store.setState(({ disk }) => ({ disk: { ...disk, where } }));
+    if (where.kind === 'broken') {
+      addNotice(this.store, `Chunks are kept in memory only: ${where.problem}`);
+    } else if (where.kind === 'full') this.#tab?.handle({ type: 'full' });
   }
 
   /** Trains on this member's share of the task's built-in data. */
@@ -280,6 +301,7 @@ export class Participant {
         tab.handle({ type: 'crs-ready' });
       })
       .catch((thrown: unknown) => this.#log('error', messageOf(thrown)));
+    askToPersist().catch((thrown: unknown) => this.#log('warn', messageOf(thrown)));
     this.#log('info', `joined “${description.name}” as ${shortId(identity.id)}`);
     opened
       .then(async () => store.setState({ device: await training.device() }))
@@ -357,6 +379,12 @@ export class Participant {
     this.#waiting = {};
     this.#counted = {};
     if (this.#tab && this.#link) publish(this.store, this.#tab, this.#link);
+    if (Date.now() >= this.#measuredAt + measureEveryMs) {
+      this.#measuredAt = Date.now();
+      diskSpace()
+        .then((space) => this.store.setState(({ disk }) => ({ disk: { ...disk, space } })))
+        .catch(() => undefined); // a browser that does not say
+    }
     const [storage, training] = [this.#storage, this.#training];
     if (!storage || !training || this.#counting) return;
     this.#counting = true; // a busy worker is not asked again before it answered

@@ -1,7 +1,7 @@
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Member, Metrics, RoundRecord, TaskDescription, Verdict } from '../protocol/index.ts';
 import type { StepName, StepTimes } from '../tab/index.ts';
-import type { AdmittedBatch, AuditResult, DataSummary } from '../adapters/index.ts';
+import type { AdmittedBatch, AuditResult, DataSummary, DiskSpace, StoreState } from '../adapters/index.ts'; // prettier-ignore
 
 /** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
 export interface PeerView {
@@ -226,6 +226,8 @@ export interface AppState {
     /** Chunks that the coordinator had to deliver. */
     readonly seeded: number;
   };
+  /** Where chunks are kept; null: the browser does not say how much room there is. */
+  readonly disk: { readonly where: StoreState; readonly space: DiskSpace | null };
   readonly log: readonly LogLine[];
   /** Things that work less well than they could, and why. */
   readonly notices: readonly string[];
@@ -268,6 +270,7 @@ export const initialState: AppState = {
   rates: [],
   server: { up: 0, down: 0 },
   totals: { uploaded: 0, downloaded: 0, verified: 0, rejected: 0, resumed: 0, seeded: 0 },
+  disk: { where: { kind: 'disk' }, space: null },
   log: [],
   notices: [],
 };

@@ -25,6 +25,8 @@ export type MemberEvent =
     }
   /** One more verified chunk is stored. */
   | { readonly type: 'stored'; readonly header: HeaderId; readonly index: number }
+  /** There is no more room to store anything. */
+  | { readonly type: 'full' }
   /** A chunk that was stored is not there any more; `stored` follows when it is again. */
   | { readonly type: 'lost'; readonly header: HeaderId; readonly index: number }
   | ({

@@ -39,6 +39,8 @@ export class RoundMember {
   readonly #complained = new Set<ChunkKey>();
   readonly #relayed = new Set<ChunkKey>();
   #toEvaluate = false;
+  /** The model at whose time everything was dropped that is not known here. */
+  #sweptFor: HeaderId | null = null;
   /** When there is something to do even if nothing happens. ms */
   #wake = Infinity;
   #effects: MemberEffect[] = [];
@@ -69,6 +71,9 @@ export class RoundMember {
         break;
       case 'lost':
         this.#held.get(event.header)?.clear(event.index);
+        break;
+      case 'full':
+        this.#makeRoom();
         break;
       case 'train-failed':
         this.#trainFailed(event);
@@ -357,6 +362,23 @@ export class RoundMember {
     if (headers.length > 0) this.#effects.push({ type: 'drop', headers });
   }
 
+  /** The oldest round goes that is not needed for the one under way; else what this page knows nothing of. */
+  #makeRoom() {
+    const model = this.#model;
+    if (model === null) return;
+    const rounds = [...this.#rounds].sort(([a], [b]) => a - b);
+    for (const [round, known] of rounds) {
+      const spare = [...known].filter((header) => round <= model.round && header !== model.id);
+      if (spare.length === 0) continue;
+      this.#log(`there is no more room: what was kept of round ${round} goes`);
+      this.#forget(spare);
+      return;
+    }
+    if (this.#sweptFor === model.id) return;
+    this.#sweptFor = model.id;
+    this.#keepKnown();
+  }
+
   /** Drops the batches of rounds that nobody needs any more. */
   #forgetRounds(isOver: (round: number) => boolean) {
     for (const [round, headers] of this.#rounds) {
@@ -364,6 +386,10 @@ export class RoundMember {
       this.#rounds.delete(round);
       for (const header of headers) this.#held.delete(header);
     }
+    this.#keepKnown();
+  }
+
+  #keepKnown() {
     const headers = [...this.#rounds.values()].flatMap((each) => [...each]);
     this.#effects.push({ type: 'keep', headers });
   }

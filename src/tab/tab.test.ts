@@ -190,3 +190,23 @@ test('the coordinator’s questions are answered a few at a time', () => {
   });
   expect(ask(10)).toMatchObject([{ type: 'answer', id: 10 }]);
 });
+
+test('without room the oldest round goes first, then what is not known, and never what is needed', () => {
+  const tab = new Harness();
+  tab.handle({ type: 'crs-ready' });
+  const [older, newer] = [model(1), model(2)];
+  tab.welcome(older);
+  tab.handle({ type: 'held', header: older, readers: null, bits: Bitfield.full(4) });
+  tab.follow({ type: 'replaced', model: newer });
+  tab.handle({ type: 'held', header: newer, readers: null, bits: Bitfield.full(4) });
+  tab.handle({ type: 'dropped' });
+  const ids = () => tab.tab.snapshot().swarm.batches.map(({ header }) => header.id);
+  expect(ids()).toEqual([older.id, newer.id]);
+  expect(tab.handle({ type: 'full' })).toContainEqual({ type: 'drop', headers: [older.id] });
+  expect(ids()).toEqual([newer.id]);
+  tab.handle({ type: 'dropped' });
+  expect(tab.handle({ type: 'full' })).toContainEqual({ type: 'keep', headers: [newer.id] });
+  tab.handle({ type: 'dropped' });
+  expect(tab.handle({ type: 'full' })).toEqual([]);
+  expect(ids()).toEqual([newer.id]);
+});

@@ -110,6 +110,7 @@ export class Tab {
         this.#verified(event);
         break;
       case 'data':
+      case 'full':
       case 'trained':
         this.#round(event);
         break;

@@ -2,6 +2,7 @@ import { memo } from 'react';
 import type { BatchView } from '../app/index.ts';
 import { countsOf, rowsOf } from './batches.ts';
 import { ChunkBar } from './chunk-bar.tsx';
+import { DiskLine } from './disk-line.tsx';
 import { HolderBars } from './holder-bars.tsx';
 import { PeerName } from './peer-name.tsx';
 import { Empty, SectionCard } from './section-card.tsx';
@@ -36,6 +37,7 @@ export function ChunksCard() {
           ))}
         </div>
       )}
+      <DiskLine />
     </SectionCard>
   );
 }

@@ -1,11 +1,11 @@
-import type { HeaderId } from '../lib/index.ts';
+import { ownBytes, type HeaderId } from '../lib/index.ts';
 
-/** Where verified chunks are kept. Payloads belong to the store once they are put. */
+/** Where verified chunks are kept. What is put and what is given are copies: nobody shares a buffer. */
 export interface ChunkStore {
-  /** Resolves when the chunk is kept. */
-  put(header: HeaderId, index: number, payload: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Resolves when the chunk is kept; takes the place of one that was kept. */
+  put(header: HeaderId, index: number, payload: Uint8Array): Promise<void>;
   get(header: HeaderId, index: number): Promise<Uint8Array<ArrayBuffer> | null>;
-  /** The indices that are kept of a batch. */
+  /** The indices that are kept of a batch, ascending. */
   held(header: HeaderId): Promise<number[]>;
   /** Drops every batch but these. */
   keep(headers: readonly HeaderId[]): Promise<void>;
@@ -17,9 +17,9 @@ export interface ChunkStore {
 export class MemoryChunkStore implements ChunkStore {
   readonly #batches = new Map<HeaderId, Map<number, Uint8Array<ArrayBuffer>>>();
 
-  put(header: HeaderId, index: number, payload: Uint8Array<ArrayBuffer>): Promise<void> {
+  put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
     const batch = this.#batches.get(header) ?? new Map<number, Uint8Array<ArrayBuffer>>();
-    this.#batches.set(header, batch.set(index, payload));
+    this.#batches.set(header, batch.set(index, ownBytes(payload)));
     return Promise.resolve();
   }
 
@@ -28,7 +28,7 @@ export class MemoryChunkStore implements ChunkStore {
   }
 
   held(header: HeaderId): Promise<number[]> {
-    return Promise.resolve([...(this.#batches.get(header)?.keys() ?? [])]);
+    return Promise.resolve([...(this.#batches.get(header)?.keys() ?? [])].sort((a, b) => a - b));
   }
 
   keep(headers: readonly HeaderId[]): Promise<void> {
@@ -41,5 +41,17 @@ export class MemoryChunkStore implements ChunkStore {
   drop(headers: readonly HeaderId[]): Promise<void> {
     for (const header of headers) this.#batches.delete(header);
     return Promise.resolve();
+  }
+
+  /** Takes a chunk out that is kept; null if there is none left. */
+  takeAny(): { header: HeaderId; index: number; payload: Uint8Array<ArrayBuffer> } | null {
+    for (const [header, batch] of this.#batches) {
+      for (const [index, payload] of batch) {
+        batch.delete(index);
+        return { header, index, payload };
+      }
+      this.#batches.delete(header);
+    }
+    return null;
   }
 }
