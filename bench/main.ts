@@ -1,19 +1,19 @@
-import { channel } from './channel.ts';
 import { coordinator } from './coordinator.ts';
 import { digits } from './digits.ts';
 import { phases } from './phases.ts';
 import { roles } from './roles.ts';
 import { sim } from './sim.ts';
+import { swarm } from './swarm.ts';
 import { vds } from './vds.ts';
 
 import type { BenchResult } from './result.ts';
 const benches: Partial<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
-  channel,
   coordinator,
   digits,
   phases,
   roles,
   sim,
+  swarm,
   vds,
 };
 

@@ -11,7 +11,7 @@ import {
 import { at, randomBytes, seededRandom, uint16ToBytes, utf8ToBytes } from '../src/lib/index.ts';
 import type { Result, TaskId } from '../src/lib/index.ts';
 import { admitHeader, CommitmentKey, Crs, cutPayloads, DataOwner, drawBlinders, headerId, joinLanes, MemoryChunkStore, noOpening, sealPayloads, signHeader, StorageServer, sumBlinders, Verifier } from '../src/vds/index.ts'; // prettier-ignore
-import type { BenchResult } from './result.ts';
+import type { FlatResult } from './result.ts';
 
 const n = 1024;
 /** Lanes of a full update chunk, and chunks of the update that is measured. */
@@ -42,7 +42,7 @@ async function shortest(runs: number, work: () => unknown): Promise<number> {
  *
  * @param onPhase told what is measured next
  */
-export async function measureVds(onPhase: (name: string) => void): Promise<BenchResult> {
+export async function measureVds(onPhase: (name: string) => void): Promise<FlatResult> {
   const random = seededRandom(1);
   const owner = identityOf(sha256(utf8ToBytes('bench owner')));
   const authors = Array.from({ length: 16 }, (_, k) => identityOf(sha256(new Uint8Array([k]))));

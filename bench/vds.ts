@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { createServer } from 'vite';
 import { launchBrowser } from '../scripts/browser.ts';
-import type { BenchResult } from './result.ts';
+import type { FlatResult } from './result.ts';
 import { measureVds } from './vds-measure.ts';
 
 /**
  * What the VDS library costs, in Node and in a worker of Chromium. Ratios and values are Node's;
  * the worker's have `Worker` at the end of their names.
  */
-export async function vds(): Promise<BenchResult> {
+export async function vds(): Promise<FlatResult> {
   const node = await measureVds((name) => console.error(`Node: ${name} …`));
   const worker = await inChromium();
   const module = readFileSync('src/crypto/kernel/module.ts', 'utf8');
@@ -23,7 +23,7 @@ export async function vds(): Promise<BenchResult> {
   };
 }
 
-async function inChromium(): Promise<BenchResult> {
+async function inChromium(): Promise<FlatResult> {
   const server = await createServer({
     configFile: 'vite.config.ts',
     logLevel: 'error',
@@ -45,6 +45,6 @@ async function inChromium(): Promise<BenchResult> {
 
 declare global {
   interface Window {
-    measured: Promise<BenchResult>;
+    measured: Promise<FlatResult>;
   }
 }

@@ -297,6 +297,22 @@ describe('announcements of batches that are not ours', () => {
   });
 });
 
+test('a batch that is dropped half-way and wanted again comes over the same connection', () => {
+  const network = new SwarmNetwork(1, { link: { up: 200, down: 200, latencyMs: 20 } });
+  const [seed, leecher] = [network.addPeer('seed'), network.addPeer('leecher')];
+  const batch = network.makeBatch('author', 16);
+  network.give(seed, batch);
+  network.give(leecher, batch, []);
+  network.connectAll();
+  const size = () => leecher.chunks.get(batch.header.id)?.size ?? 0;
+  expect(network.run(() => size() === 3, network.now + 60_000)).toBe(true);
+  network.handle(leecher, { type: 'drop', headers: [batch.header.id] });
+  network.run(() => false, network.now + 30);
+  network.give(leecher, batch, []);
+  expect(network.run(() => network.holds(leecher, batch), network.now + 60_000)).toBe(true);
+  expect(network.closes).toEqual([]);
+});
+
 describe('a batch that its holder drops', () => {
   test('owes nothing of it, also of what was being read: its answers mean nothing any more', () => {
     const network = new SwarmNetwork(53);

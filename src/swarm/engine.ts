@@ -222,7 +222,10 @@ export class SwarmEngine {
         this.#requester.withdrawn(peer, heard.header, heard.indices);
         return null;
       case 'forgotten':
-        for (const header of heard.headers) this.#inventory.withdrawn(peer.holdings, header, null);
+        for (const header of heard.headers) {
+          this.#inventory.withdrawn(peer.holdings, header, null);
+          this.#requester.withdrawn(peer, header, null);
+        }
         return null;
       case 'interest':
         peer.isInterested = heard.isInterested;

@@ -182,7 +182,11 @@ export class Inventory {
   drop(header: HeaderId): Batch | undefined {
     const known = this.#batches.get(header);
     if (known === undefined) return undefined;
-    for (const holdings of this.#holdings.values()) this.withdrawn(holdings, header, null);
+    for (const holdings of this.#holdings.values()) {
+      // It is remembered, for the case that the batch is wanted again.
+      const bits = holdings.bits.get(header);
+      for (const chunk of known.chunks) if (bits?.has(chunk.index)) this.#lost(chunk, holdings);
+    }
     for (const chunk of known.chunks) {
       this.#buckets.remove(chunk);
       if (chunk.state === 'needed') this.needed--;

@@ -104,15 +104,12 @@ export class Requester {
     if (indices === null) forgetCancelled(peer, header);
   }
 
-  /** A batch was dropped: nothing of it is waited for. */
+  /** A batch was dropped: nothing of it is wanted any more. */
   dropped(header: HeaderId, peers: Iterable<Peer>): void {
     for (const peer of peers) {
       for (const [key, download] of peer.pipeline.downloads) {
-        if (download.header.id !== header) continue;
-        peer.pipeline.downloads.delete(key);
-        this.#askers.delete(key);
+        if (download.header.id === header) this.#cancel(peer, key);
       }
-      forgetCancelled(peer, header);
     }
   }
 
@@ -255,7 +252,7 @@ export class Requester {
   }
 }
 
-/** What comes of a batch that one side dropped is passed over. */
+/** What comes of a batch that the other side dropped is passed over. */
 function forgetCancelled({ pipeline }: Peer, header: HeaderId): void {
   for (const block of pipeline.cancelled.keys()) {
     if (block.startsWith(header)) pipeline.cancelled.delete(block);

@@ -106,13 +106,11 @@ export class Session {
     return this.#theirs.get(header);
   }
 
-  /** Forgets a batch of ours that was dropped, both sides' numbers of it. */
+  /** Forgets our number of a batch that was dropped. What they have of it is as it was. */
   forget(header: HeaderId): void {
     const ours = this.#ours.get(header);
     this.#ours.delete(header);
     if (ours !== undefined) this.#byNumber.delete(ours);
-    const theirs = this.#theirs.get(header);
-    if (theirs !== undefined) this.#forgetTheirs(theirs, header);
   }
 
   hear(message: PeerMessage): Result<Heard> {

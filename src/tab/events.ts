@@ -21,6 +21,8 @@ export type TabEvent =
   | OfSwarm<'ask'>
   /** A batch that no round is about: get it, and serve it. */
   | { readonly type: 'fetch'; readonly header: VerifiedHeader; readonly readers: Readers }
+  /** These are not wanted any more. */
+  | { readonly type: 'forget'; readonly headers: readonly HeaderId[] }
   /** The store has no more room. */
   | OfMember<'full'>
   /** A chunk that was stored is not there any more. */

@@ -117,6 +117,9 @@ export class Tab {
       case 'fetch':
         this.#fetch(event);
         break;
+      case 'forget':
+        this.#drop(event.headers);
+        break;
       case 'held':
         this.#held(event);
         break;
@@ -264,6 +267,12 @@ export class Tab {
     this.#orders.add({ type: 'add', header, readers });
   }
 
+  #drop(headers: readonly HeaderId[]): void {
+    for (const header of headers) this.#wanted.delete(header);
+    this.#swarm({ type: 'drop', headers });
+    this.#orders.add({ type: 'drop', headers });
+  }
+
   /** What the store holds of a batch, which may have been dropped since it was asked for. */
   #held({ header, readers, bits }: Event<'held'>): void {
     this.#orders.done();
@@ -382,9 +391,7 @@ export class Tab {
         break;
       }
       case 'drop':
-        for (const header of effect.headers) this.#wanted.delete(header);
-        this.#swarm(effect);
-        this.#orders.add(effect);
+        this.#drop(effect.headers);
         break;
       case 'install':
         this.#orders.add(effect);
