@@ -8,6 +8,7 @@ import { findBrowser, launchArguments } from '../scripts/browser.ts';
 import { at, bytesToHex } from '../src/lib/index.ts';
 import type { ScalarCount } from '../src/vds/index.ts';
 import type { BenchResult } from './result.ts';
+import { profileOf } from './profile.ts';
 import { benchBatches, type Served } from './swarm-batches.ts';
 
 const mebi = 2 ** 20;
@@ -46,16 +47,17 @@ interface Bench {
   readonly url: string;
   readonly served: Served;
   readonly say: (line: string) => void;
+  readonly isProfiled: boolean;
 }
 
 /**
  * Real Chromium tabs that swarm, every chunk verified and stored, against bare data channels over the
  * same topology that carry the same bytes: in one run, alternating, medians of five. Warm: 16 MiB went
  * over the channels before. Cold: every run has new channels, and an update of 100 kB a tab is what a
- * round exchanges. `--only NAME` for one of the cases.
+ * round exchanges. `--only NAME` for one of the cases, `--profile` says what main threads do in the last run.
  */
 export async function swarm(args: readonly string[]): Promise<BenchResult> {
-  const { values } = parseArgs({ args: [...args], options: { only: { type: 'string' } } });
+  const { values } = parseArgs({ args: [...args], options: { only: { type: 'string' }, profile: { type: 'boolean' } } }); // prettier-ignore
   const isWanted = ({ name }: { name: string }) =>
     values.only === undefined || values.only === name;
   const served: Served = new Map();
@@ -70,7 +72,7 @@ export async function swarm(args: readonly string[]): Promise<BenchResult> {
   const profile = await mkdtemp(join(tmpdir(), 'murmuration-bench-'));
   const context = await chromium.launchPersistentContext(profile, { executablePath: findBrowser(), args: launchArguments }); // prettier-ignore
   const say = (line: string) => console.error(line);
-  const bench: Bench = { context, url: server.resolvedUrls?.local[0] ?? '', served, say };
+  const bench: Bench = { context, url: server.resolvedUrls?.local[0] ?? '', served, say, isProfiled: values.profile === true }; // prettier-ignore
   const ratios: Record<string, number> = {};
   const mibPerSecond: Record<string, number> = {};
   const latencyMs: Record<string, number> = {};
@@ -219,9 +221,14 @@ async function throughput(bench: Bench, { name, tabs, scalars, bytes }: Case) {
   for (let repeat = 0; repeat < repeats; repeat++) {
     rates.bare.push(received / ((await exchangeBare(pages, sends)) / 1000));
     await all(pages, (page) => page.evaluate(() => window.swarmBench.longTasks()));
+    const isProfiled = bench.isProfiled && repeat === repeats - 1;
+    const profiles = isProfiled ? await all(pages, profileOf) : [];
     await heap.begin();
     rates.swarm.push(received / ((await get(pages, lacking)) / 1000));
     heapGrowth = Math.max(heapGrowth, await heap.end());
+    for (const [k, end] of profiles.entries()) {
+      bench.say([`Main thread of tab ${k}, own time:`, ...(await end())].join('\n'));
+    }
     longTasks.push(...(await all(pages, (page) => page.evaluate(() => window.swarmBench.longTasks()))).flat()); // prettier-ignore
     await forget(pages, lacking);
     bench.say(`${name}, run ${repeat + 1} of ${repeats}, MiB/s a tab: bare ${rates.bare.at(-1)?.toFixed(1)}, swarm ${rates.swarm.at(-1)?.toFixed(1)}`); // prettier-ignore

@@ -1,11 +1,12 @@
 import { expose, transfer } from 'comlink';
-import { Bitfield, err, messageOf, ok, ownBytes } from '../lib/index.ts';
+import { at, Bitfield, err, messageOf, ok, ownBytes } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { Answer, Parties, Question, Readers, Verdict } from '../protocol/index.ts';
 import { Holder, MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
 import type { ChunkStore, StateUpdate, VerifiedHeader } from '../vds/index.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
+import { digestOf } from './digest.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { StatementBook } from './statement-book.ts';
 import { SturdyChunkStore, type StoreState } from './sturdy-chunk-store.ts';
@@ -160,10 +161,11 @@ export class StorageService {
     index: number,
     payload: Uint8Array<ArrayBuffer>,
   ): Promise<Result<null>> {
+    const digest = await digestOf(payload);
     const known = this.#holder?.get(header);
     const server = this.#server;
     if (known === undefined || server === null) return err('batch was dropped');
-    const verified = this.#timed(() => server.verifier.verifyChunk(known, index, payload));
+    const verified = this.#timed(() => server.verifier.verifyChunk(known, index, payload, digest));
     if (!verified.ok) return verified;
     this.#totals.chunks++;
     await this.#store.put(header, index, payload);
@@ -221,7 +223,10 @@ export class StorageService {
   /** Keeps the chunks of a model that we computed ourselves; false if they are not its chunks. */
   async install(model: VerifiedHeader, lanes: Uint8Array): Promise<boolean> {
     const payloads = cutPayloads(lanes, model.scalars, model.lanes, null);
-    if (!payloads.every((payload, index) => verifyChunk(model, index, payload).ok)) return false;
+    const digests = await Promise.all(payloads.map(digestOf));
+    const holds = (payload: Uint8Array, index: number) =>
+      verifyChunk(model, index, payload, at(digests, index)).ok;
+    if (!payloads.every(holds)) return false;
     await this.keepOwn(model.id, payloads);
     return true;
   }

@@ -248,9 +248,14 @@ export class Verifier {
   }
 
   /** Checks a payload against a verified header, without a pairing. */
-  verifyChunk(header: VerifiedHeader, index: number, payload: Uint8Array): Result<null> {
+  verifyChunk(
+    header: VerifiedHeader,
+    index: number,
+    payload: Uint8Array,
+    digest: Uint8Array | null = null,
+  ): Result<null> {
     if (this.#revoked.has(header.id)) return err('batch is revoked by the Data Owner');
-    return verifyChunk(header, index, payload);
+    return verifyChunk(header, index, payload, digest);
   }
 
   /**
