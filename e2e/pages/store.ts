@@ -1,3 +1,4 @@
+import { CachedChunkStore } from '../../src/adapters/cached-chunk-store.ts';
 import { DexieChunkStore } from '../../src/adapters/dexie-chunk-store.ts';
 import { forgetOldIdentities } from '../../src/adapters/identity.ts';
 import { SturdyChunkStore, type StoreState } from '../../src/adapters/sturdy-chunk-store.ts';
@@ -25,6 +26,9 @@ const storeTest = {
     const database = `contract-${++contracts}`;
     const { store } = await open(database);
     await storeContract[name]?.({ store, reopen: async () => (await open(database)).store });
+    const cached = `contract-${++contracts}`;
+    const again = async () => new CachedChunkStore((await open(cached)).store, 5_000);
+    await storeContract[name]?.({ store: await again(), reopen: again });
   },
 
   /** Puts chunks until the disk is full, drops them and goes on. */

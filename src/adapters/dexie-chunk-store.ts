@@ -8,6 +8,12 @@ interface ChunkRow {
   payload: Uint8Array<ArrayBuffer>;
 }
 
+interface Read {
+  readonly key: [HeaderId, number];
+  done(payload: Uint8Array<ArrayBuffer> | null): void;
+  failed(thrown: unknown): void;
+}
+
 interface Write extends ChunkRow {
   done(): void;
   failed(thrown: unknown): void;
@@ -17,6 +23,8 @@ interface Write extends ChunkRow {
 const schemaVersion = 1;
 /** Dexie's version 1 is IndexedDB's version 10. */
 const nativeVersions = 10;
+/** Chunks read in one transaction: some MB in memory at most. */
+const readAtOnce = 32;
 
 /** Opens a database, or makes it; null if it is one that this version cannot read. */
 async function openReadable(name: string): Promise<Dexie | null> {
@@ -24,7 +32,9 @@ async function openReadable(name: string): Promise<Dexie | null> {
   const version = (await indexedDB.databases()).find((each) => each.name === name)?.version;
   if (version !== undefined && version >= (schemaVersion + 1) * nativeVersions) return null;
   // Relaxed: a power cut may cost chunks, which the swarm has; a killed tab does not.
-  const db = new Dexie(name, { chromeTransactionDurability: 'relaxed' });
+  const db = new Dexie(name, { chromeTransactionDurability: 'relaxed', cache: 'disabled' });
+  // Nobody watches queries here, and it would tell every tab of every write.
+  db.unuse({ stack: 'dbcore', name: 'Observability' });
   db.version(schemaVersion).stores({ chunks: '[header+index]' });
   try {
     await db.open();
@@ -39,15 +49,18 @@ async function openReadable(name: string): Promise<Dexie | null> {
 }
 
 /**
- * Keeps chunks in IndexedDB, in a database of the tab's own. Writes that come while a transaction
- * is under way go into the next one together: one at a time when they are rare, hundreds to a
- * transaction when they are not, without a timer.
+ * Keeps chunks in IndexedDB, in a database of the tab's own. Reads and writes that come while a
+ * transaction is under way go into the next one together: one at a time when they are rare, hundreds to a
+ * transaction when they are not, without a timer. Measured for 60 kB chunks: a MiB takes 7.7 ms if it is
+ * read one by one, 2.8 eight at a time.
  */
 export class DexieChunkStore implements ChunkStore {
   readonly #db: Dexie;
   readonly #chunks: Table<ChunkRow, [HeaderId, number]>;
   #waiting: Write[] = [];
   #writing = false;
+  #asked: Read[] = [];
+  #reading = false;
 
   private constructor(db: Dexie) {
     this.#db = db;
@@ -76,8 +89,11 @@ export class DexieChunkStore implements ChunkStore {
     });
   }
 
-  async get(header: HeaderId, index: number): Promise<Uint8Array<ArrayBuffer> | null> {
-    return (await this.#chunks.get([header, index]))?.payload ?? null;
+  get(header: HeaderId, index: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    return new Promise((done, failed) => {
+      this.#asked.push({ key: [header, index], done, failed });
+      if (!this.#reading) void this.#read();
+    });
   }
 
   async held(header: HeaderId): Promise<number[]> {
@@ -102,6 +118,20 @@ export class DexieChunkStore implements ChunkStore {
 
   #range(header: HeaderId) {
     return this.#chunks.where('[header+index]').between([header, Dexie.minKey], [header, Dexie.maxKey]); // prettier-ignore
+  }
+
+  async #read(): Promise<void> {
+    this.#reading = true;
+    while (this.#asked.length > 0) {
+      const reads = this.#asked.splice(0, readAtOnce);
+      try {
+        const rows = await this.#chunks.bulkGet(reads.map(({ key }) => key));
+        reads.forEach((read, i) => read.done(rows[i]?.payload ?? null));
+      } catch (thrown) {
+        for (const read of reads) read.failed(thrown);
+      }
+    }
+    this.#reading = false;
   }
 
   async #write(): Promise<void> {

@@ -7,6 +7,9 @@ import { fetchSeed } from './seed-client.ts';
 import type { StorageService } from './storage-service.ts';
 import type { TrainingService } from './training-service.ts';
 
+/** bytes of a frame besides the chunk that it carries, at most */
+const envelopeBytes = 1024;
+
 /** Carries an effect out in its time. @param work what came of it; null for nothing to be said */
 function later<E extends TabEffect>(work: (effect: E) => Promise<TabEvent | null>) {
   return (effect: E, answer: Answer): void => {
@@ -36,7 +39,9 @@ export function storagePort(
       return { type: 'held', header, readers, bits: bits ?? new Bitfield(length) };
     }),
     store: later(async ({ header: { id: header }, index, payload, from }: Effect<'store'>) => {
-      const own = ownBytes(payload);
+      // Nobody else needs the frame that it came in.
+      const isFrame = payload.buffer.byteLength < payload.length + envelopeBytes;
+      const own = isFrame ? (payload as Uint8Array<ArrayBuffer>) : ownBytes(payload);
       const result = await storage.accept(header, index, transfer(own, [own.buffer]));
       return result.ok
         ? { type: 'stored', header, index, from }

@@ -5,12 +5,16 @@ import type { Answer, Parties, Question, Readers, Verdict } from '../protocol/in
 import { Holder, MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
 import type { ChunkStore, StateUpdate, VerifiedHeader } from '../vds/index.ts';
+import { CachedChunkStore } from './cached-chunk-store.ts';
 import { loadCrs, type LoadedCrs } from './crs-source.ts';
 import { digestOf } from './digest.ts';
 import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { StatementBook } from './statement-book.ts';
 import { SturdyChunkStore, type StoreState } from './sturdy-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
+
+/** bytes of chunks that are in memory as well: a round's updates, as a rule. */
+const cachedBytes = 8_388_608;
 
 /** What verification cost and covered so far. */
 export interface VerificationTotals {
@@ -62,7 +66,8 @@ export class StorageService {
     try {
       const { disk, isSetAside } = await DexieChunkStore.open(database);
       if (isSetAside) onSetAside();
-      this.#store = new SturdyChunkStore(disk, { onState, onLost: lost });
+      const sturdy = new SturdyChunkStore(disk, { onState, onLost: lost });
+      this.#store = new CachedChunkStore(sturdy, cachedBytes);
     } catch (thrown) {
       onState({ kind: 'broken', problem: messageOf(thrown) });
     }

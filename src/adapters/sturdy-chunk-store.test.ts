@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { HeaderId } from '../lib/index.ts';
 import { MemoryChunkStore } from '../vds/index.ts';
+import { CachedChunkStore } from './cached-chunk-store.ts';
 import { SturdyChunkStore, type StoreState } from './sturdy-chunk-store.ts';
 import { storeContract, type StoreUnderTest } from './testing.ts';
 
@@ -46,12 +47,50 @@ const stores: Record<string, () => StoreUnderTest> = {
     const reopen = () => Promise.resolve(new SturdyChunkStore(disk, quiet));
     return { store: new SturdyChunkStore(disk, quiet), reopen };
   },
+  'a disk, with what is recent in memory': () => {
+    const disk = new FailingStore();
+    const open = () => new CachedChunkStore(new SturdyChunkStore(disk, quiet), 5_000);
+    return { store: open(), reopen: () => Promise.resolve(open()) };
+  },
   'a disk that is full': () => ({ store: new SturdyChunkStore(full(), quiet), reopen: null }),
 };
 
 describe.each(Object.entries(stores))('a store on %s', (_, open) => {
   test.each(Object.entries(storeContract))('%s', async (_name, holds) => {
     await expect(holds(open())).resolves.toBeUndefined();
+  });
+});
+
+describe('what is recent', () => {
+  test('is not read from the disk, as far as there is room for it', async () => {
+    const disk = new FailingStore();
+    const store = new CachedChunkStore(disk, 25);
+    for (const index of [0, 1, 2])
+      await store.put(header(1), index, new Uint8Array(10).fill(index));
+    disk.unreadable = new Set([0, 1, 2]);
+    expect(await store.get(header(1), 1)).toEqual(new Uint8Array(10).fill(1));
+    expect(await store.get(header(1), 2)).toEqual(new Uint8Array(10).fill(2));
+    await expect(store.get(header(1), 0)).rejects.toThrow('I/O');
+    await store.put(header(1), 3, new Uint8Array(10).fill(3)); // the one used longest ago goes
+    await expect(store.get(header(1), 1)).rejects.toThrow('I/O');
+    expect(await store.get(header(1), 2)).toEqual(new Uint8Array(10).fill(2));
+  });
+
+  test('is forgotten with its batch, also where it was being written', async () => {
+    const store = new CachedChunkStore(new SturdyChunkStore(new FailingStore(), quiet), 1_000);
+    await store.put(header(1), 0, bytes(1));
+    const put = store.put(header(1), 1, bytes(2));
+    await Promise.all([put, store.drop([header(1)])]);
+    expect(await store.get(header(1), 0)).toBeNull();
+    expect(await store.get(header(1), 1)).toBeNull();
+  });
+
+  test('that is not kept on the disk is not kept at all', async () => {
+    const disk = new FailingStore();
+    disk.isBroken = true;
+    const store = new CachedChunkStore(disk, 1_000);
+    await expect(store.put(header(1), 0, bytes(1))).rejects.toThrow('I/O');
+    expect(await store.get(header(1), 0)).toBeNull();
   });
 });
 

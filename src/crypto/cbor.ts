@@ -11,6 +11,25 @@ export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
   return encode(value, rfc8949EncodeOptions);
 }
 
+/** bytes; a shorter byte string is encoded again sooner than it is left out. */
+const longBytes = 1024;
+
+/**
+ * Whether these are the bytes of a value that was decoded strictly. A long byte string at the end of an
+ * array, as pieces have it, is not encoded again: its head was found to be the shortest, and its bytes
+ * are themselves.
+ */
+function isCanonical(value: unknown, bytes: Uint8Array): boolean {
+  const last: unknown = Array.isArray(value) ? value.at(-1) : undefined;
+  if (!(last instanceof Uint8Array) || last.length < longBytes) {
+    return equalBytes(encodeCanonical(value), bytes);
+  }
+  const front = (value as unknown[]).slice(0, -1);
+  // The last byte is the head of the empty byte string.
+  const head = encodeCanonical([...front, new Uint8Array(0)]).subarray(0, -1);
+  return equalBytes(head, bytes.subarray(0, head.length));
+}
+
 /**
  * Decodes remote bytes, strictly: no indefinite lengths, no duplicate keys, no undefined, NaN,
  * infinities or tags, no trailing bytes, and nothing but the one canonical encoding.
@@ -27,7 +46,7 @@ export function decodeCanonical(bytes: Uint8Array): Result<unknown> {
       allowBigInt: false,
       rejectDuplicateMapKeys: true,
     });
-    if (!equalBytes(encodeCanonical(value), bytes)) return err('not canonical CBOR');
+    if (!isCanonical(value, bytes)) return err('not canonical CBOR');
   } catch (thrown) {
     return err(messageOf(thrown));
   }

@@ -1,7 +1,7 @@
 import { limits } from '../protocol/index.ts';
 
 /** ms; what a channel sends in so long may wait in it: enough to keep it busy, little to regret. */
-const windowMs = 400;
+export const windowMs = 400;
 /** bytes; one block at a time, on the slowest channel too. */
 const leastWindow = 8_192;
 /** bytes that may wait in a channel that was not measured yet */

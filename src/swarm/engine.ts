@@ -3,6 +3,7 @@ import { limits, type PeerMessage } from '../protocol/index.ts';
 import { Announcer } from './announcer.ts';
 import { Choker, type Contender } from './choker.ts';
 import type { Credentials } from './credentials.ts';
+import { windowMs } from './drain.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
 import { Batch, Inventory } from './inventory.ts';
 import { LastResort } from './last-resort.ts';
@@ -336,18 +337,12 @@ export class SwarmEngine {
   #serve(now: number) {
     const asking = [...this.#peers.values()].filter(({ queue }) => queue.length > 0);
     if (asking.length === 0) return;
-    if (this.#isSending()) this.#uploader.spread(asking, now);
+    // Of whom there is one alone cannot get it from another.
+    const isSpreading = this.#peers.size > 1;
+    if (isSpreading && takesLong(asking)) this.#uploader.spread(asking, now);
     for (const peer of asking) this.#uploader.serve(peer, now);
     // The first of them may have taken what another one asks for.
-    if (this.#isSending()) this.#uploader.spread(asking, now);
-  }
-
-  /** Whether sending is what takes time: there is more in the channels than one piece. */
-  #isSending(): boolean {
-    for (const { buffered, reading } of this.#peers.values()) {
-      if (buffered + reading > limits.leastFrameBytes) return true;
-    }
-    return false;
+    if (isSpreading && takesLong(asking)) this.#uploader.spread(asking, now);
   }
 
   /** Interest is exact at all times, a connection is not silent for too long. */
@@ -392,6 +387,16 @@ export class SwarmEngine {
     const peer = this.#peers.get(id);
     if (peer) use(peer);
   }
+}
+
+/** Whether sending is what takes time: what is asked for takes longer than it takes others to pass it on. */
+function takesLong(asking: readonly Peer[]): boolean {
+  let [owed, bytesPerMs] = [0, 0];
+  for (const { buffered, reading, queue, window } of asking) {
+    owed += buffered + reading + queue.length * (queue[0]?.length ?? 0);
+    bytesPerMs += window / windowMs;
+  }
+  return owed > bytesPerMs * patience.spreadAfterMs;
 }
 
 /** ms; what is due at this very moment was done. */

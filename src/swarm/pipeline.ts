@@ -1,6 +1,7 @@
 import type { ChunkKey } from '../lib/index.ts';
 import { limits } from '../protocol/index.ts';
 import type { Download } from './download.ts';
+import { firstWindow } from './drain.ts';
 import { patience } from './patience.ts';
 
 /** bytes a ms; what is hoped of a peer that was never asked, so that it will be. */
@@ -16,8 +17,8 @@ export class Pipeline {
   readonly downloads = new Map<ChunkKey, Download>();
   /** Requests that are not wanted any more, and whose one answer is still to come: how many of each. */
   readonly cancelled = new Map<string, number>();
-  /** Blocks asked for at once. */
-  #depth = 2;
+  /** Blocks asked for at once; null: as many as {@link firstWindow} has room for, and two at least. */
+  #depth: number | null = null;
   #bytes = 0;
   #ms = 0;
   /** ms from a request to its piece, and how much that varies; null: none has come yet. */
@@ -37,8 +38,11 @@ export class Pipeline {
 
   /** How many more blocks it may be asked for. */
   room(requestQueue: number, now: number): number {
-    const depth = this.isSnubbed(now) ? 1 : Math.min(this.#depth, limits.pipeline, requestQueue);
-    return depth - this.outstanding;
+    const outstanding = this.outstanding;
+    if (this.isSnubbed(now)) return 1 - outstanding;
+    const most = Math.min(limits.pipeline, requestQueue);
+    if (this.#depth !== null) return Math.min(this.#depth, most) - outstanding;
+    return outstanding < 2 || (this.#owed < firstWindow && outstanding < most) ? 1 : 0;
   }
 
   /** Since when it owes and gives nothing, or null. ms */
@@ -71,10 +75,16 @@ export class Pipeline {
 
   /** When another so many bytes would be here, failures counted in. ms from now */
   expectedMs(bytes: number): number {
-    let owed = bytes;
-    for (const download of this.downloads.values()) owed += download.owed;
+    const owed = bytes + this.#owed;
     const rate = this.#ms > 0 ? this.#bytes / this.#ms : hopedRate;
     return owed / rate / Math.max(0.05, 1 - this.#failures);
+  }
+
+  /** bytes asked for that have not come */
+  get #owed(): number {
+    let owed = 0;
+    for (const download of this.downloads.values()) owed += download.owed;
+    return owed;
   }
 
   /** A block has come. @param startedAt when its chunk was asked for, ms */
@@ -94,7 +104,8 @@ export class Pipeline {
     }
     // One block more with each that comes, as long as its rate carries that many.
     const carried = (patience.pipelineMs * this.#bytes) / this.#ms / bytes;
-    this.#depth = Math.max(2, Math.min(this.#depth + 1, Math.floor(carried), limits.pipeline));
+    const before = this.#depth ?? this.outstanding + 1;
+    this.#depth = Math.max(2, Math.min(before + 1, Math.floor(carried), limits.pipeline));
   }
 
   /** A chunk of its was verified, or did not come or hold. */
