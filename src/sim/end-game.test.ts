@@ -14,8 +14,8 @@ function wanting(seed: number, chunks: number) {
   network.give(quick, batch);
   network.give(other, batch);
   network.give(leecher, batch, []);
-  network.connect(quick, leecher);
   network.connect(other, leecher);
+  network.connect(quick, leecher);
   const done = () => network.holds(leecher, batch);
   const pieces = (peer: SimulatedPeer) => peer.sent.get('piece') ?? 0;
   return { network, quick, other, leecher, done, pieces };

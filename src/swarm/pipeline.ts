@@ -17,7 +17,7 @@ export class Pipeline {
   readonly downloads = new Map<ChunkKey, Download>();
   /** Requests that are not wanted any more, and whose one answer is still to come: how many of each. */
   readonly cancelled = new Map<string, number>();
-  /** Blocks asked for at once; null: as many as {@link firstWindow} has room for, and two at least. */
+  /** Blocks asked for at once; null, as nothing has come yet: two, and what {@link firstWindow} has room for of what it alone has. */
   #depth: number | null = null;
   #bytes = 0;
   #ms = 0;
@@ -78,6 +78,11 @@ export class Pipeline {
     const owed = bytes + this.#owed;
     const rate = this.#ms > 0 ? this.#bytes / this.#ms : hopedRate;
     return owed / rate / Math.max(0.05, 1 - this.#failures);
+  }
+
+  /** Whether nothing has come of the little that it is asked for at first. */
+  get isProbed(): boolean {
+    return this.#depth === null && this.outstanding >= 2;
   }
 
   /** bytes asked for that have not come */

@@ -36,7 +36,8 @@ export class Requester {
     while (asked.length > 0) {
       const soonest = soonestOf(asked);
       const chunk = pickChunk(this.#inventory, soonest.holdings, this.#random, now);
-      if (chunk === null) {
+      // How much it delivers is not known: it is asked for more than a little only of what it alone has.
+      if (chunk === null || (soonest.pipeline.isProbed && chunk.availability > 1)) {
         asked = asked.filter((peer) => peer !== soonest);
         continue;
       }
