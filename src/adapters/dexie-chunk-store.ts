@@ -62,9 +62,19 @@ export class DexieChunkStore implements ChunkStore {
   #asked: Read[] = [];
   #reading = false;
 
+  /** What is kept, so that nobody need ask the database whether. */
+  readonly #held = new Map<HeaderId, Set<number>>();
+
   private constructor(db: Dexie) {
     this.#db = db;
     this.#chunks = db.table('chunks');
+  }
+
+  static async #of(db: Dexie): Promise<DexieChunkStore> {
+    const store = new DexieChunkStore(db);
+    const keys = await store.#chunks.toCollection().primaryKeys();
+    for (const [header, index] of keys) store.#keeps(header, index);
+    return store;
   }
 
   /**
@@ -75,10 +85,10 @@ export class DexieChunkStore implements ChunkStore {
     name: string,
   ): Promise<{ readonly disk: DexieChunkStore; readonly isSetAside: boolean }> {
     const db = await openReadable(name);
-    if (db !== null) return { disk: new DexieChunkStore(db), isSetAside: false };
+    if (db !== null) return { disk: await DexieChunkStore.#of(db), isSetAside: false };
     const other = await openReadable(`${name}-schema-${schemaVersion}`);
     if (other === null) throw new Error('what is stored here is of another version of this page');
-    return { disk: new DexieChunkStore(other), isSetAside: true };
+    return { disk: await DexieChunkStore.#of(other), isSetAside: true };
   }
 
   put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
@@ -96,24 +106,26 @@ export class DexieChunkStore implements ChunkStore {
     });
   }
 
-  async held(header: HeaderId): Promise<number[]> {
-    const keys = await this.#range(header).primaryKeys();
-    return keys.map(([, index]) => index);
+  held(header: HeaderId): Promise<number[]> {
+    return Promise.resolve([...(this.#held.get(header) ?? [])].sort((a, b) => a - b));
   }
 
-  async keep(headers: readonly HeaderId[]): Promise<void> {
-    await this.#db.transaction('rw', this.#chunks, async () => {
-      const keys = await this.#chunks.toCollection().primaryKeys();
-      const dropped = new Set(keys.map(([header]) => header));
-      for (const header of headers) dropped.delete(header);
-      for (const header of dropped) await this.#range(header).delete();
-    });
+  keep(headers: readonly HeaderId[]): Promise<void> {
+    return this.drop([...this.#held.keys()].filter((header) => !headers.includes(header)));
   }
 
   async drop(headers: readonly HeaderId[]): Promise<void> {
+    const held = headers.filter((header) => this.#held.has(header));
+    if (held.length === 0) return;
     await this.#db.transaction('rw', this.#chunks, async () => {
-      for (const header of headers) await this.#range(header).delete();
+      for (const header of held) await this.#range(header).delete();
     });
+    for (const header of held) this.#held.delete(header);
+  }
+
+  #keeps(header: HeaderId, index: number): void {
+    const indices = this.#held.get(header) ?? new Set();
+    this.#held.set(header, indices.add(index));
   }
 
   #range(header: HeaderId) {
@@ -126,7 +138,11 @@ export class DexieChunkStore implements ChunkStore {
       const reads = this.#asked.splice(0, readAtOnce);
       try {
         const rows = await this.#chunks.bulkGet(reads.map(({ key }) => key));
-        reads.forEach((read, i) => read.done(rows[i]?.payload ?? null));
+        reads.forEach(({ key: [header, index], done }, i) => {
+          const payload = rows[i]?.payload ?? null;
+          if (payload === null) this.#held.get(header)?.delete(index);
+          done(payload);
+        });
       } catch (thrown) {
         for (const read of reads) read.failed(thrown);
       }
@@ -141,7 +157,10 @@ export class DexieChunkStore implements ChunkStore {
       const rows = writes.map(({ header, index, payload }) => ({ header, index, payload }));
       try {
         await this.#chunks.bulkPut(rows);
-        for (const write of writes) write.done();
+        for (const { header, index, done } of writes) {
+          this.#keeps(header, index);
+          done();
+        }
       } catch (thrown) {
         for (const write of writes) write.failed(thrown);
       }

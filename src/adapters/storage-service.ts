@@ -3,6 +3,7 @@ import { at, Bitfield, err, messageOf, ok, ownBytes } from '../lib/index.ts';
 import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
 import type { Answer, Parties, Question, Readers, Verdict } from '../protocol/index.ts';
 import { Holder, MessageVerifier, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
+import type { Block } from '../swarm/index.ts';
 import { blindingBytes, cutPayloads, joinLanes, MemoryChunkStore, StorageServer, sumBlinders, verifyChunk, Verifier } from '../vds/index.ts'; // prettier-ignore
 import type { ChunkStore, StateUpdate, VerifiedHeader } from '../vds/index.ts';
 import { CachedChunkStore } from './cached-chunk-store.ts';
@@ -12,6 +13,13 @@ import { DexieChunkStore } from './dexie-chunk-store.ts';
 import { StatementBook } from './statement-book.ts';
 import { SturdyChunkStore, type StoreState } from './sturdy-chunk-store.ts';
 import { systemRandom } from './system-random.ts';
+
+/** A chunk that came from somewhere, and is yet to be verified. */
+export interface ArrivedChunk {
+  readonly header: HeaderId;
+  readonly index: number;
+  readonly payload: Uint8Array<ArrayBuffer>;
+}
 
 /** bytes of chunks that are in memory as well: a round's updates, as a rule. */
 const cachedBytes = 8_388_608;
@@ -37,8 +45,6 @@ export class StorageService {
   #server: StorageServer | null = null;
   #messages: MessageVerifier | null = null;
   #holder: Holder | null = null;
-  /** Batches that this tab made, all of whose chunks are kept: the database need not be asked. */
-  readonly #made = new Set<HeaderId>();
   readonly #random: Random = systemRandom();
   #book: StatementBook | null = null;
   #task: TaskId | null = null;
@@ -59,10 +65,7 @@ export class StorageService {
   ): Promise<void> {
     this.#book = await StatementBook.open(database && `${database}-freezes`);
     if (database === null) return;
-    const lost = async (header: HeaderId, index: number) => {
-      this.#made.delete(header);
-      await onLost(header, index);
-    };
+    const lost = async (header: HeaderId, index: number) => onLost(header, index);
     try {
       const { disk, isSetAside } = await DexieChunkStore.open(database);
       if (isSetAside) onSetAside();
@@ -155,7 +158,6 @@ export class StorageService {
   async add(header: VerifiedHeader, readers: Readers): Promise<Uint8Array<ArrayBuffer>> {
     const held = new Bitfield(header.columns.length);
     if (this.#holder?.add(header, readers) !== true) return held.toBytes();
-    if (this.#made.has(header.id)) return Bitfield.full(held.length).toBytes();
     for (const index of await this.#store.held(header.id)) held.set(index);
     return held.toBytes();
   }
@@ -177,18 +179,25 @@ export class StorageService {
     return ok(null);
   }
 
-  /** A block of a chunk; null if it is not held. Offset and length in bytes. */
-  async read(
-    header: HeaderId,
-    index: number,
-    offset: number,
-    length: number,
-  ): Promise<Uint8Array | null> {
-    const payload = await this.#store.get(header, index);
-    if (payload === null || offset + length > payload.length) return null;
-    const bytes =
-      length === payload.length ? payload : ownBytes(payload.subarray(offset, offset + length));
-    return transfer(bytes, [bytes.buffer]);
+  /** As {@link accept}, several chunks at once. */
+  acceptAll(chunks: readonly ArrivedChunk[]): Promise<Result<null>[]> {
+    return Promise.all(chunks.map(({ header, index, payload }) => this.accept(header, index, payload))); // prettier-ignore
+  }
+
+  /** Blocks of chunks; null for one that is not held. Offset and length in bytes. */
+  async readAll(
+    blocks: readonly Pick<Block, 'header' | 'index' | 'offset' | 'length'>[],
+  ): Promise<(Uint8Array<ArrayBuffer> | null)[]> {
+    const read = await Promise.all(
+      blocks.map(async ({ header, index, offset, length }) => {
+        const payload = await this.#store.get(header, index);
+        if (payload === null || offset + length > payload.length) return null;
+        return length === payload.length
+          ? payload
+          : ownBytes(payload.subarray(offset, offset + length));
+      }),
+    );
+    return transfer(read, read.flatMap((bytes) => bytes?.buffer ?? [])); // prettier-ignore
   }
 
   /** A whole chunk; null if it is not held. */
@@ -222,7 +231,6 @@ export class StorageService {
   /** Keeps the chunks of a batch that this tab made itself. */
   async keepOwn(header: HeaderId, payloads: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     await Promise.all(payloads.map((payload, index) => this.#store.put(header, index, payload)));
-    this.#made.add(header);
   }
 
   /** Keeps the chunks of a model that we computed ourselves; false if they are not its chunks. */
@@ -238,14 +246,12 @@ export class StorageService {
 
   async keep(headers: readonly HeaderId[]): Promise<void> {
     this.#holder?.keep(headers);
-    for (const header of this.#made) if (!headers.includes(header)) this.#made.delete(header);
     await this.#store.keep(headers);
   }
 
   /** Drops batches that were revoked, or that nobody is to have any more. */
   async drop(headers: readonly HeaderId[]): Promise<void> {
     this.#holder?.drop(headers);
-    for (const header of headers) this.#made.delete(header);
     await this.#store.drop(headers);
   }
 
