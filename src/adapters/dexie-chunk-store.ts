@@ -10,13 +10,13 @@ interface ChunkRow {
 
 interface Read {
   readonly key: [HeaderId, number];
-  done(payload: Uint8Array<ArrayBuffer> | null): void;
-  failed(thrown: unknown): void;
+  readonly done: (payload: Uint8Array<ArrayBuffer> | null) => void;
+  readonly failed: (thrown: unknown) => void;
 }
 
 interface Write extends ChunkRow {
-  done(): void;
-  failed(thrown: unknown): void;
+  readonly done: () => void;
+  readonly failed: (thrown: unknown) => void;
 }
 
 /** Raised with every change of the tables, which then says how what there is becomes the new one. */

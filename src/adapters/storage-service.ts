@@ -41,7 +41,9 @@ export type BatchAccess = Pick<StorageService, 'lanes' | 'sumBlinders' | 'keepOw
  * fails to give is fetched again; see {@link SturdyChunkStore}.
  */
 export class StorageService {
-  #store: ChunkStore = new MemoryChunkStore();
+  /** Where chunks last, and it with what is recent in memory: who audits asks for the former. */
+  #disk: ChunkStore = new MemoryChunkStore();
+  #store: ChunkStore = this.#disk;
   #server: StorageServer | null = null;
   #messages: MessageVerifier | null = null;
   #holder: Holder | null = null;
@@ -69,8 +71,8 @@ export class StorageService {
     try {
       const { disk, isSetAside } = await DexieChunkStore.open(database);
       if (isSetAside) onSetAside();
-      const sturdy = new SturdyChunkStore(disk, { onState, onLost: lost });
-      this.#store = new CachedChunkStore(sturdy, cachedBytes);
+      this.#disk = new SturdyChunkStore(disk, { onState, onLost: lost });
+      this.#store = new CachedChunkStore(this.#disk, cachedBytes);
     } catch (thrown) {
       onState({ kind: 'broken', problem: messageOf(thrown) });
     }
@@ -96,7 +98,7 @@ export class StorageService {
     if (crs.isTest) return err('CRS: the one for tests, whose trapdoor everybody knows');
     this.#crs = loaded.value;
     const verifier = new Verifier({ crs, task, ownerKey, random: this.#random });
-    this.#server = new StorageServer(verifier, this.#store, this.#random);
+    this.#server = new StorageServer(verifier, this.#disk, this.#random);
     this.#holder = new Holder(this.#server);
     this.#task = task;
     const kept = await this.newestState(task);
