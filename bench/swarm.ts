@@ -65,7 +65,8 @@ export async function swarm(args: readonly string[]): Promise<BenchResult> {
     configFile: 'vite.config.ts',
     plugins: [serve(served)],
     logLevel: 'error',
-    server: { port: 0, host: 'localhost', proxy: {} },
+    // Pages are not loaded anew, whatever is being edited meanwhile.
+    server: { port: 0, host: 'localhost', proxy: {}, hmr: false, watch: null },
   });
   await server.listen();
   // A profile on disk: what a browser in private mode stores goes to memory.

@@ -22,7 +22,7 @@ const test = base.extend<Fixtures, WorkerFixtures>({
       const server = await createServer({
         configFile: 'vite.config.ts',
         logLevel: 'error',
-        server: { port: 0, host: 'localhost', proxy: {} },
+        server: { port: 0, host: 'localhost', proxy: {}, hmr: false, watch: null },
       });
       await server.listen();
       await use(`${server.resolvedUrls?.local[0] ?? ''}e2e/pages/store.html`);

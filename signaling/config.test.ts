@@ -155,6 +155,16 @@ describe('a setting that cannot be is named in one line', () => {
     expect(complaint({ MURMURATION_CONFIG: ice })).toBe(
       `iceServers in ${ice}: must start with stun: or turn:, it is "http://a"`,
     );
+    const both = fileWith(
+      '{"iceServers": [{"urls": "turn:a", "secret": "s3cret", "credential": "c"}]}',
+    );
+    expect(complaint({ MURMURATION_CONFIG: both })).toBe(
+      `iceServers in ${both}: has a secret, from which credentials are made, and credentials`,
+    );
+    const stun = fileWith('{"iceServers": [{"urls": "stun:a", "secret": "s3cret"}]}');
+    expect(complaint({ MURMURATION_CONFIG: stun })).toBe(
+      `iceServers in ${stun}: has a secret, which only a turn: server takes`,
+    );
     const empty = fileWith('{"host": ""}');
     expect(complaint({ MURMURATION_CONFIG: empty })).toBe(
       `host in ${empty}: must not be empty, it is ""`,

@@ -14,11 +14,24 @@ const whole = (low: number, high: number) =>
   );
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'));
 
-const iceServerSchema = v.strictObject({
-  urls: v.pipe(text, v.regex(/^(stun|stuns|turn|turns):/, 'must start with stun: or turn:')),
-  username: v.exactOptional(text),
-  credential: v.exactOptional(text),
-});
+const iceServerSchema = v.pipe(
+  v.strictObject({
+    urls: v.pipe(text, v.regex(/^(stun|stuns|turn|turns):/, 'must start with stun: or turn:')),
+    username: v.exactOptional(text),
+    credential: v.exactOptional(text),
+    /** Shared with the TURN server: each member gets credentials that expire, and never sees it. */
+    secret: v.exactOptional(text),
+  }),
+  v.check(
+    ({ secret, username, credential }) =>
+      secret === undefined || (username === undefined && credential === undefined),
+    'has a secret, from which credentials are made, and credentials',
+  ),
+  v.check(
+    ({ secret, urls }) => secret === undefined || /^turns?:/.test(urls),
+    'has a secret, which only a turn: server takes',
+  ),
+);
 
 const hostName = v.pipe(
   text,
@@ -117,7 +130,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     const known = Object.keys(configSchema.entries).join(', ');
     throw new SetupError(`${source} is not a setting. Known: ${known}`);
   }
-  throw new SetupError(`${source}: ${issue.message}, it is ${JSON.stringify(issue.input)}`);
+  // What is wrong with an object as a whole is not shown: it may hold a secret.
+  const shown = typeof issue.input === 'object' ? '' : `, it is ${JSON.stringify(issue.input)}`;
+  throw new SetupError(`${source}: ${issue.message}${shown}`);
 }
 
 const numeric: ReadonlySet<Key> = new Set<Key>([

@@ -19,7 +19,9 @@ import { finishRecord, RoundCoordinator } from '../src/rounds/index.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
 import { cutPayloads, headerId, type StateUpdate } from '../src/vds/index.ts';
 import { Auditor } from './auditor.ts';
+import type { Config } from './config.ts';
 import { startingParameters } from './default-task.ts';
+import { iceServersFor } from './ice-servers.ts';
 import { OwnerDesk, type Revocation } from './owner-desk.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import { Questioner } from './questioner.ts';
@@ -123,7 +125,7 @@ export class TaskRoom {
         options.log.error(`the record of round ${round} cannot be read: it is left out`);
       }),
       lastRound: (await store.lastRound(id)) ?? description.rounds,
-      iceServers,
+      iceServers: (peer, now) => [...iceServersFor(iceServers, peer, now)],
       boot: new Uint8Array(randomBytes(16)),
     });
     const room = new TaskRoom(options, desk, rounds, state);
@@ -504,7 +506,7 @@ interface RoomOptions {
   readonly store: Store;
   /** Opened for this task. */
   readonly thread: OwnerThread;
-  readonly iceServers: Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
+  readonly iceServers: Config['iceServers'];
   readonly log: FastifyBaseLogger;
   /** ms since 1970, never going back */
   readonly now: () => number;

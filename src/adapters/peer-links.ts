@@ -37,7 +37,7 @@ const lastingMs = 20_000;
 export class PeerLinks {
   readonly #self: PeerId;
   readonly #events: PeerLinksEvents;
-  readonly #iceServers: RTCIceServer[];
+  #iceServers: RTCIceServer[];
   readonly #links = new Map<PeerId, Link>();
   readonly #retries = new Map<
     PeerId,
@@ -52,6 +52,11 @@ export class PeerLinks {
     this.#self = self;
     this.#iceServers = iceServers;
     this.#events = events;
+  }
+
+  /** For connections from now on. */
+  setIceServers(servers: RTCIceServer[]): void {
+    this.#iceServers = servers;
   }
 
   /** Connects with these and no others. */

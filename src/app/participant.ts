@@ -21,6 +21,8 @@ import type { AppState, ProofsView } from './state.ts';
 import { addLog, addNotice, createAppStore, type AppStore } from './store.ts';
 
 const publishEveryMs = 250;
+/** ms; half of what credentials for TURN servers last. */
+const renewAfterMs = 6 * 60 * 60 * 1000;
 /** ms between two looks at how much room there is. */
 const measureEveryMs = 5_000;
 
@@ -43,6 +45,7 @@ export class Participant {
   #scoreboard: Scoreboard | null = null;
   #counting = false;
   #measuredAt = 0;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
   /** Whether the coordinator was told of the newest state that this tab knows. */
   #hasShownCore = false;
   /** Changes that wait for the next publishing: each is a drawn page. */
@@ -258,7 +261,16 @@ export class Participant {
     }
     this.store.setState({ connection: { state: 'online' }, task: { id, description }, history, lastRound, finished: false }); // prettier-ignore
     if (this.#tab === null) this.#join(message, id);
+    else this.#tab.setIceServers(message.iceServers);
+    this.#renewLater(message.iceServers);
     return true;
+  }
+
+  /** Whoever comes back is given credentials that last longer. */
+  #renewLater(servers: readonly RTCIceServer[]): void {
+    clearTimeout(this.#renewal);
+    if (!servers.some(({ credential }) => credential !== undefined)) return;
+    this.#renewal = setTimeout(() => this.#link?.again(), renewAfterMs);
   }
 
   #join(message: Extract<ServerMessage, { type: 'welcome' }>, task: TaskId): void {

@@ -56,6 +56,11 @@ export class RunningTab {
     });
   }
 
+  /** What may help to connect; credentials for it expire. */
+  setIceServers(servers: RTCIceServer[]): void {
+    this.#links.setIceServers(servers);
+  }
+
   snapshot() {
     return this.#tab.snapshot();
   }

@@ -135,7 +135,11 @@ export interface CoordinatorOptions {
   readonly history: readonly RoundRecord[];
   /** The round after which the task is finished; null: none. */
   readonly lastRound: number | null;
-  readonly iceServers: Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
+  /** What a member is told of STUN and TURN servers. @param now s since 1970 */
+  readonly iceServers: (
+    peer: PeerId,
+    now: number,
+  ) => Extract<ServerMessage, { type: 'welcome' }>['iceServers'];
 }
 
 export interface Trained {

@@ -190,7 +190,7 @@ export class RoundCoordinator {
       state: ledger.state,
       history: newestWithin(ledger.history, limits.historyBytes),
       lastRound: this.#context.lastRound,
-      iceServers: this.#iceServers,
+      iceServers: this.#iceServers(peer, seconds),
     });
     if (this.#isCountedOn(peer) || this.#phase instanceof Finished) this.#phase.catchUp(peer, now);
   }

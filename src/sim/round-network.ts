@@ -82,7 +82,7 @@ export class RoundNetwork implements World {
     return new RoundCoordinator({
       ...{ description, owner: identity, model, history, lastRound: description.rounds },
       state: dataOwner.state(this.seconds),
-      iceServers: [],
+      iceServers: () => [],
       boot: new Uint8Array(16).fill(++this.#boots),
     });
   }

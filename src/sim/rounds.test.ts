@@ -490,7 +490,7 @@ test('a newcomer can read the welcome of a task with thousands of rounds behind 
     state: owner.dataOwner.state(network.seconds),
     history,
     lastRound: null,
-    iceServers: [],
+    iceServers: () => [],
     boot: new Uint8Array(16),
   });
   const [effect] = coordinator.handle({ type: 'joined', peer: at(authors, 3) }, network.now);

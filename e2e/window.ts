@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import WebSocket from 'ws';
+import { findBrowser, launchArguments } from '../scripts/browser.ts';
+import { openDisplay } from '../scripts/display.ts';
+
+/** A tab of a {@link RealWindow}. */
+export interface WindowTab {
+  evaluate<T>(expression: string): Promise<T>;
+  /** Brings it to the front: the others are hidden. */
+  show(): Promise<void>;
+}
+
+/** One window of a browser as people have it: on a screen, with one tab in front. */
+export interface RealWindow {
+  open(url: string): Promise<WindowTab>;
+  close(): Promise<void>;
+}
+
+/** What tests otherwise switch off, because all their tabs are to be in front. */
+const throttling = /^--disable-(background-timer-throttling|renderer-backgrounding|backgrounding)/;
+
+/**
+ * Opens a window without any tool in it that would make hidden tabs believe that they are in front, as
+ * Playwright does: spoken to by the DevTools protocol alone.
+ */
+export async function openWindow(): Promise<RealWindow> {
+  const display = await openDisplay();
+  const profile = await mkdtemp(join(tmpdir(), 'murmuration-window-'));
+  const kept = launchArguments.filter((argument) => !throttling.test(argument));
+  const browser = spawn(
+    findBrowser(),
+    [...kept, `--user-data-dir=${profile}`, '--remote-debugging-port=0', '--window-size=1200,800'],
+    { env: { ...process.env, ...display.environment }, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const endpoint = await new Promise<string>((resolve, reject) => {
+    let said = '';
+    browser.stderr.on('data', (data: Buffer) => {
+      said += data.toString();
+      const found = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    browser.once('exit', () => reject(new Error(`the browser did not start: ${said}`)));
+  });
+  const connection = await connect(endpoint);
+  return {
+    async open(url) {
+      const { targetId } = (await connection.send('Target.createTarget', { url })) as { targetId: string }; // prettier-ignore
+      const attached = await connection.send('Target.attachToTarget', { targetId, flatten: true });
+      const { sessionId } = attached as { sessionId: string };
+      return {
+        async evaluate<T>(expression: string) {
+          const options = { expression, returnByValue: true, awaitPromise: true };
+          const answer = await connection.send('Runtime.evaluate', options, sessionId);
+          return (answer as { result: { value: T } }).result.value;
+        },
+        async show() {
+          await connection.send('Target.activateTarget', { targetId });
+        },
+      };
+    },
+    async close() {
+      connection.close();
+      const gone = new Promise((resolve) => browser.once('exit', resolve));
+      browser.kill();
+      await gone;
+      display.close();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** The DevTools protocol: calls with numbers, and their answers. */
+async function connect(endpoint: string) {
+  const socket = new WebSocket(endpoint);
+  const calls = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
+  await new Promise((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', reject);
+  });
+  socket.on('message', (data: Buffer) => {
+    const { id, result, error } = JSON.parse(data.toString()) as { id?: number; result?: unknown; error?: { message: string } }; // prettier-ignore
+    const call = id === undefined ? undefined : calls.get(id);
+    if (id === undefined || call === undefined) return;
+    calls.delete(id);
+    if (error) call.reject(new Error(error.message));
+    else call.resolve(result);
+  });
+  let next = 0;
+  return {
+    send(method: string, params: object, sessionId?: string): Promise<unknown> {
+      const id = next++;
+      return new Promise((resolve, reject) => {
+        calls.set(id, { resolve, reject });
+        socket.send(JSON.stringify({ id, method, params, ...(sessionId ? { sessionId } : {}) }));
+      });
+    },
+    close: () => socket.close(),
+  };
+}
