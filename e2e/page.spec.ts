@@ -250,3 +250,44 @@ test('a neighbour proves what a query asks for, and the answer is what the model
   await expect(newest).toContainText('audit of');
   await expect(newest).toHaveAttribute('data-state', 'proved');
 });
+
+test('a connection that carries nothing any more is replaced within seconds', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate({ minimum: 3, rounds: 1 });
+  const context = await browser.newContext();
+  // What the browser says of a way that is gone, while the channel itself says nothing.
+  await context.addInitScript(() => {
+    const made: RTCPeerConnection[] = [];
+    const Original = RTCPeerConnection;
+    class Watched extends Original {
+      constructor(...of: ConstructorParameters<typeof RTCPeerConnection>) {
+        super(...of);
+        made.push(this);
+      }
+    }
+    Object.assign(window, {
+      RTCPeerConnection: Watched,
+      connectionsMade: made,
+      interrupt() {
+        const [first] = made;
+        if (!first) throw new Error('no connection was made');
+        Object.defineProperty(first, 'iceConnectionState', { value: 'disconnected' });
+        first.dispatchEvent(new Event('iceconnectionstatechange'));
+        first.oniceconnectionstatechange?.(new Event('iceconnectionstatechange'));
+      },
+    });
+  });
+  const watched = await openTab(url, context);
+  const other = await openTab(url);
+  const made = () => watched.evaluate(() => (window as unknown as { connectionsMade: unknown[] }).connectionsMade.length); // prettier-ignore
+  await expect.poll(async () => (await tabSnapshot(watched)).connections).toBe(1);
+  expect(await made()).toBe(1);
+  await watched.evaluate(() => (window as unknown as { interrupt(): void }).interrupt());
+  await expect.poll(made).toBe(2);
+  for (const tab of [watched, other]) {
+    await expect.poll(async () => (await tabSnapshot(tab)).connections).toBe(1);
+  }
+});

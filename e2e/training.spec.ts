@@ -18,6 +18,7 @@ test('four contexts train two rounds and arrive at equal models, most bytes peer
   for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
   const digests = await Promise.all(tabs.map((tab) => closedRound(tab, 2)));
   expect(new Set(digests).size).toBe(1);
+  for (const tab of tabs) await expect(tab.locator('[data-testid=peer-row][data-route=host]')).toHaveCount(3); // prettier-ignore
   const states = await Promise.all(tabs.map(tabSnapshot));
   for (const state of states) {
     expect(state.digests[2]).toBe(digests[0]);

@@ -22,8 +22,12 @@ export async function openDisplay(): Promise<Display> {
   if (!existsSync(xvfb) && process.getuid?.() === 0 && existsSync(packages)) {
     console.error('Fetching Xvfb …');
     const options = { stdio: 'ignore', timeout: 600_000 } as const;
-    execFileSync(packages, ['update'], options);
-    execFileSync(packages, ['install', '--yes', '--no-install-recommends', 'xvfb'], options);
+    try {
+      execFileSync(packages, ['update'], options);
+      execFileSync(packages, ['install', '--yes', '--no-install-recommends', 'xvfb'], options);
+    } catch {
+      // What to do about it is said below.
+    }
   }
   if (!existsSync(xvfb))
     throw new Error('there is no screen and no Xvfb: install it or set DISPLAY');

@@ -4,7 +4,7 @@ export { CoordinatorLink } from './coordinator-link.ts';
 export { askToPersist, diskSpace, type DiskSpace } from './disk-space.ts';
 export { databaseOf, forgetOldIdentities, openIdentity, seedOf } from './identity.ts';
 export { OwnerClient, type AdmittedBatch, type AuditResult } from './owner-client.ts';
-export { PeerLinks } from './peer-links.ts';
+export { PeerLinks, type Route } from './peer-links.ts';
 export { linkPort, seedPort, storagePort, trainingPort } from './ports.ts';
 export { systemRandom } from './system-random.ts';
 export type { StoreState } from './sturdy-chunk-store.ts';

@@ -11,9 +11,14 @@ export interface PeerLinksEvents {
   disconnected(peer: PeerId): void;
   message(peer: PeerId, message: PeerMessage): void;
   malformed(peer: PeerId, reason: string): void;
+  /** By which way the connection goes. */
+  routed(peer: PeerId, route: Route): void;
   /** What is in the channel's buffer, and how much may be. bytes */
   buffered(peer: PeerId, bytes: number, window: number): void;
 }
+
+/** By the worse end of a connection: its own address, one that a NAT gave it, or a TURN server's. */
+export type Route = 'host' | 'srflx' | 'relay';
 
 interface Link {
   readonly peer: SimplePeer.Instance;
@@ -26,6 +31,10 @@ const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 /** A connection that is not up by then is torn down and tried again. */
 const connectWithinMs = 15_000;
+/** A way that carries nothing is given up after so long; browsers wait for up to half a minute. */
+const interruptedMs = 4_000;
+/** When a better way may have been found. */
+const settledMs = 5_000;
 /** One that lasts so long was a good one: only then is the next retry a quick one again. */
 const lastingMs = 20_000;
 
@@ -159,6 +168,13 @@ export class PeerLinks {
     const deadline = setTimeout(() => void peer.destroy(), connectWithinMs);
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
     let lasting: ReturnType<typeof setTimeout> | undefined;
+    let settled: ReturnType<typeof setTimeout> | undefined;
+    let interrupted: ReturnType<typeof setTimeout> | undefined;
+    peer.on('iceStateChange', (state) => {
+      clearTimeout(interrupted);
+      // A new pair is up sooner than a restart of this one, which may have no way left.
+      if (state === 'disconnected') interrupted = setTimeout(() => void peer.destroy(), interruptedMs); // prettier-ignore
+    });
     const up = () => {
       if (link.channel !== null || peer.destroyed) return;
       clearTimeout(deadline);
@@ -170,6 +186,9 @@ export class PeerLinks {
       lasting = setTimeout(() => this.#retries.delete(id), lastingMs);
       link.channel = this.#watch(id, link);
       this.#events.connected(id, ends);
+      const tellRoute = () => void this.#tellRoute(id, link);
+      tellRoute();
+      settled = setTimeout(tellRoute, settledMs);
     };
     peer.on('connect', up);
     peer.on('data', (data: Uint8Array) => {
@@ -183,6 +202,8 @@ export class PeerLinks {
     peer.on('close', () => {
       clearTimeout(deadline);
       clearTimeout(lasting);
+      clearTimeout(settled);
+      clearTimeout(interrupted);
       if (this.#links.get(id) !== link) return;
       this.#links.delete(id);
       if (link.channel !== null) this.#events.disconnected(id);
@@ -203,6 +224,12 @@ export class PeerLinks {
     return channel;
   }
 
+  async #tellRoute(id: PeerId, link: Link): Promise<void> {
+    const { _pc: connection } = link.peer as unknown as { _pc: RTCPeerConnection | null };
+    const route = routeOf((await connection?.getStats().catch(() => undefined)) ?? new Map());
+    if (route !== null && this.#links.get(id) === link) this.#events.routed(id, route);
+  }
+
   #retryLater(peer: PeerId): void {
     if (!this.#neighbours.has(peer) || !offers(this.#self, peer)) return;
     const failures = this.#retries.get(peer)?.failures ?? 0;
@@ -213,6 +240,21 @@ export class PeerLinks {
     }, wait);
     this.#retries.set(peer, { failures, timer });
   }
+}
+
+/** Of the candidates that were chosen; null if none was. */
+function routeOf(report: ReadonlyMap<string, unknown>): Route | null {
+  const stats = new Map([...report].map(([id, each]) => [id, each as Partial<Record<string, unknown>>])); // prettier-ignore
+  const all = [...stats.values()];
+  const chosen = all.find(({ type }) => type === 'transport')?.['selectedCandidatePairId'];
+  const pair =
+    stats.get(String(chosen)) ??
+    all.find(({ type, nominated, state }) => type === 'candidate-pair' && nominated === true && state === 'succeeded'); // prettier-ignore
+  const ends = [pair?.['localCandidateId'], pair?.['remoteCandidateId']];
+  const types = ends.map((id) => stats.get(String(id))?.['candidateType']);
+  if (types.includes(undefined)) return null;
+  if (types.includes('relay')) return 'relay';
+  return types.every((type) => type === 'host') ? 'host' : 'srflx';
 }
 
 /** The certificates that a connection was made with; null unless each side names exactly one. */

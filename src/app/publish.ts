@@ -9,7 +9,7 @@ const keptSamples = 300;
 
 /** Takes what the tab knows into the store; called a few times a second. */
 export function publish(store: AppStore, tab: RunningTab, link: CoordinatorLink): void {
-  const { step, swarm, resumed, seeded, seededBytes } = tab.snapshot();
+  const { step, swarm, routes, resumed, seeded, seededBytes } = tab.snapshot();
   const { peers, batches, totals, strikes } = swarm;
   const state = store.getState();
 
@@ -19,6 +19,7 @@ export function publish(store: AppStore, tab: RunningTab, link: CoordinatorLink)
     return {
       id,
       connected: peer?.handshaken === true,
+      route: routes.get(id) ?? null,
       ...total,
       strikes: strikes.get(id) ?? 0,
       requests: peer?.requests ?? 0,

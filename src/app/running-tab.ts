@@ -1,4 +1,4 @@
-import { Alarm, linkPort, now, PeerLinks, systemRandom } from '../adapters/index.ts';
+import { Alarm, linkPort, now, PeerLinks, systemRandom, type Route } from '../adapters/index.ts';
 import type { HeaderId, PeerId } from '../lib/index.ts';
 import type { Answer, Question } from '../protocol/index.ts';
 import { Tab, TabDriver, type LinkPort, type Ports, type TabEvent, type TabOptions } from '../tab/index.ts'; // prettier-ignore
@@ -20,6 +20,8 @@ export class RunningTab {
   /** Our questions under way. */
   readonly #questions = new Map<number, (answer: Answer) => void>();
   #nextQuestion = 0;
+  /** By which way each connection goes, where that is known. */
+  readonly #routes = new Map<PeerId, Route>();
 
   constructor({ iceServers, signal, ports, ...options }: RunningTabOptions) {
     const client = `murmuration/${__VERSION__}`;
@@ -27,8 +29,12 @@ export class RunningTab {
     this.#links = new PeerLinks(options.identity.id, iceServers, {
       signal,
       connected: (peer, ends) => this.handle({ type: 'connected', peer, ends }),
-      disconnected: (peer) => this.handle({ type: 'disconnected', peer }),
+      disconnected: (peer) => {
+        this.#routes.delete(peer);
+        this.handle({ type: 'disconnected', peer });
+      },
       message: (peer, message) => this.handle({ type: 'message', peer, message }),
+      routed: (peer, route) => void this.#routes.set(peer, route),
       malformed: (peer, reason) => this.handle({ type: 'malformed', peer, reason }),
       buffered: (peer, bytes, window) => this.handle({ type: 'buffered', peer, bytes, window }),
     });
@@ -62,7 +68,7 @@ export class RunningTab {
   }
 
   snapshot() {
-    return this.#tab.snapshot();
+    return { ...this.#tab.snapshot(), routes: this.#routes };
   }
 
   /** @param reason that neighbours are told */

@@ -1,12 +1,14 @@
 import type { HeaderId, PeerId, TaskId } from '../lib/index.ts';
 import type { Member, Metrics, RoundRecord, TaskDescription, Verdict } from '../protocol/index.ts';
 import type { StepName, StepTimes } from '../tab/index.ts';
-import type { AdmittedBatch, AuditResult, DataSummary, DiskSpace, StoreState } from '../adapters/index.ts'; // prettier-ignore
+import type { AdmittedBatch, AuditResult, DataSummary, DiskSpace, Route, StoreState } from '../adapters/index.ts'; // prettier-ignore
 
 /** A neighbour, as the dashboard shows it. bytes are payload, without envelopes. */
 export interface PeerView {
   readonly id: PeerId;
   readonly connected: boolean;
+  /** By which way; null: not known, or not connected. */
+  readonly route: Route | null;
   readonly uploaded: number;
   readonly downloaded: number;
   readonly verified: number;

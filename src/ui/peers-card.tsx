@@ -19,6 +19,9 @@ export function PeersCard() {
             <thead>
               <tr>
                 <th scope="col">Peer</th>
+                <th scope="col" title="By which way the connection goes">
+                  Route
+                </th>
                 <th scope="col" className="mm-number">
                   ↓ Received
                 </th>
@@ -57,14 +60,21 @@ export function PeersCard() {
   );
 }
 
+const routes = {
+  host: { word: 'direct', title: 'From address to address (host)' },
+  srflx: { word: 'through NAT', title: 'Through an address that a NAT gave one of both (srflx)' },
+  relay: { word: 'relayed', title: 'Through a TURN server (relay)' },
+} as const;
+
 const Row = memo(
   function Row({ peer }: { readonly peer: PeerView }) {
-    const { id, connected, downloaded, uploaded, verified, rejected, strikes } = peer;
+    const { id, connected, route, downloaded, uploaded, verified, rejected, strikes } = peer;
     return (
       <tr
         data-testid="peer-row"
         data-peer={id}
         data-connected={connected}
+        data-route={route}
         data-verified={verified}
         data-rejected={rejected}
         data-downloaded={downloaded}
@@ -75,6 +85,9 @@ const Row = memo(
             <span className="mm-dot" role="img" aria-label={connected ? 'connected' : 'away'} />
             <PeerName id={id} />
           </span>
+        </td>
+        <td title={route === null ? undefined : routes[route].title}>
+          {route === null ? '–' : routes[route].word}
         </td>
         <td className="mm-number">{bytes(downloaded)}</td>
         <td className="mm-number">{bytes(uploaded)}</td>
@@ -94,6 +107,7 @@ const Row = memo(
   ({ peer: a }, { peer: b }) =>
     a.id === b.id &&
     a.connected === b.connected &&
+    a.route === b.route &&
     a.uploaded === b.uploaded &&
     a.downloaded === b.downloaded &&
     a.verified === b.verified &&
