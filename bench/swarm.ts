@@ -288,8 +288,13 @@ async function roundTrip(bench: Bench, { name, tabs, scalars, bytes }: Case) {
     await all(pages, (page) => page.evaluate(() => window.swarmBench.closeBare()));
     if (repeat > 0) await all(pages, (page) => page.evaluate(() => window.swarmBench.restart()));
     await connect(pages);
+    const isProfiled = bench.isProfiled && repeat === repeats - 1;
+    const profiles = isProfiled ? await all(pages.slice(0, 1), profileOf) : [];
     // All hear of all batches at once, as with a manifest: of their own, too.
     times.swarm.push(await get(pages, lacking, (k) => at(own, k)));
+    for (const end of profiles) {
+      bench.say(['Main thread of tab 0, own time:', ...(await end())].join('\n'));
+    }
     await forget(pages, lacking);
     bench.say(`${name}, run ${repeat + 1} of ${repeats}, ms: bare ${times.bare.at(-1)}, swarm ${times.swarm.at(-1)}`); // prettier-ignore
   }

@@ -39,6 +39,8 @@ export interface SwarmSettings {
   /** Of an all-gather: how many have a batch; all, unless given. */
   readonly authors?: number;
   readonly link?: AccessLink;
+  /** Neighbours that each serves at once, besides one that it tries. */
+  readonly uploadSlots?: number;
   /** Share of the peers that leave for good, at some moment of the time that the swarm needs at least. */
   readonly leaving?: number;
   /** Share of the peers that lie; see {@link lies}. */
@@ -95,11 +97,11 @@ class Swarm {
   readonly #random: Random;
 
   constructor(settings: SwarmSettings, peers: number) {
-    const { seed, link = home } = settings;
+    const { seed, link = home, uploadSlots = 4 } = settings;
     this.#settings = settings;
     this.link = link;
     this.#random = seededRandom(seed ^ 0x5eed);
-    this.network = new SwarmNetwork(seed, { isLarge: true, link });
+    this.network = new SwarmNetwork(seed, { isLarge: true, link, uploadSlots });
     this.members = Array.from({ length: peers }, (_, i) => this.network.addPeer(`peer ${i}`));
   }
 

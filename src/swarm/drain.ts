@@ -51,7 +51,10 @@ export class Drain {
   drained(left: number, now: number): void {
     const sent = this.#left + this.#handed - left;
     const rate = sent / Math.max(1, now - this.#since);
-    if (sent > 0) this.#rate = this.#rate === null ? rate : this.#rate + (rate - this.#rate) / 4;
+    // A little that is sent says how little there was to send, unless it went faster than ever.
+    const isMuch = sent >= Math.min(limits.leastFrameBytes, this.window / 2);
+    if (this.#rate === null) this.#rate = isMuch ? rate : null;
+    else if (isMuch || rate > this.#rate) this.#rate += (rate - this.#rate) / 4;
     this.#left = left;
     this.#handed = 0;
     this.#untold = 0;

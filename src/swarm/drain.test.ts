@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { Drain, firstWindow } from './drain.ts';
+
+/** Hands over so many bytes and lets all of them go within `ms`. */
+function send(drain: Drain, bytes: number, ms: number, now: number): void {
+  drain.handed(bytes, bytes, now);
+  drain.drained(0, now + ms);
+}
+
+test('what may wait in a channel is what it sends in 400 ms', () => {
+  const drain = new Drain();
+  expect(drain.window).toBe(firstWindow);
+  send(drain, 100_000, 100, 0);
+  expect(drain.window).toBe(400_000);
+  // It became slower, and is believed little by little.
+  for (let k = 1; k < 30; k++) send(drain, 100_000, 1_000, 10_000 * k);
+  expect(drain.window).toBeCloseTo(40_000, -3);
+});
+
+test('a little that is sent says nothing of how fast a channel is', () => {
+  const drain = new Drain();
+  send(drain, 300, 10, 0);
+  expect(drain.window).toBe(firstWindow);
+  send(drain, 200_000, 100, 1_000);
+  const { window } = drain;
+  for (let k = 0; k < 50; k++) send(drain, 300, 10, 10_000 + 100 * k);
+  expect(drain.window).toBe(window);
+});
+
+test('a slow channel, of which little is ever sent at once, is measured all the same', () => {
+  const drain = new Drain();
+  send(drain, 20_000, 10_000, 0);
+  expect(drain.window).toBe(8_192);
+  for (let k = 0; k < 30; k++) send(drain, 8_000, 100, 20_000 + 1_000 * k);
+  expect(drain.window).toBeGreaterThan(25_000);
+});
