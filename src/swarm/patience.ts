@@ -29,7 +29,7 @@ export const patience = {
   /** Rates of what was given and taken are of so long. */
   rateMs: 20_000,
   /** What takes so long to send goes to everybody once before it goes to anybody twice. */
-  spreadAfterMs: 300,
+  spreadAfterMs: 130,
   /** A chunk that was sent has so long to be passed on before it is sent to another one. */
   spreadMs: 8_000,
   /** After so long without a message one is sent, and a peer is gone that sent none. */
