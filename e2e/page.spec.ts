@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { tensorsOf } from '../src/learning/index.ts';
 import { bytesToFloat32, shortId, type PeerId } from '../src/lib/index.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
-import { expect, selfId, test } from './swarm.ts';
+import { expect, selfId, test, watchConnections } from './swarm.ts';
 
 test('a tab that is alone is told to open another one', async ({ coordinate, openTab }) => {
   const { url } = await coordinate();
@@ -258,34 +258,18 @@ test('a connection that carries nothing any more is replaced within seconds', as
 }) => {
   const { url } = await coordinate({ minimum: 3, rounds: 1 });
   const context = await browser.newContext();
-  // What the browser says of a way that is gone, while the channel itself says nothing.
-  await context.addInitScript(() => {
-    const made: RTCPeerConnection[] = [];
-    const Original = RTCPeerConnection;
-    class Watched extends Original {
-      constructor(...of: ConstructorParameters<typeof RTCPeerConnection>) {
-        super(...of);
-        made.push(this);
-      }
-    }
-    Object.assign(window, {
-      RTCPeerConnection: Watched,
-      connectionsMade: made,
-      interrupt() {
-        const [first] = made;
-        if (!first) throw new Error('no connection was made');
-        Object.defineProperty(first, 'iceConnectionState', { value: 'disconnected' });
-        first.dispatchEvent(new Event('iceconnectionstatechange'));
-        first.oniceconnectionstatechange?.(new Event('iceconnectionstatechange'));
-      },
-    });
-  });
+  await watchConnections(context);
   const watched = await openTab(url, context);
   const other = await openTab(url);
-  const made = () => watched.evaluate(() => (window as unknown as { connectionsMade: unknown[] }).connectionsMade.length); // prettier-ignore
+  const made = () => watched.evaluate(() => globalThis.connections.length);
   await expect.poll(async () => (await tabSnapshot(watched)).connections).toBe(1);
   expect(await made()).toBe(1);
-  await watched.evaluate(() => (window as unknown as { interrupt(): void }).interrupt());
+  // What the browser says of a way that is gone, while the channel itself says nothing.
+  await watched.evaluate(() => {
+    const [first] = globalThis.connections;
+    Object.defineProperty(first, 'iceConnectionState', { value: 'disconnected' });
+    first?.dispatchEvent(new Event('iceconnectionstatechange'));
+  });
   await expect.poll(made).toBe(2);
   for (const tab of [watched, other]) {
     await expect.poll(async () => (await tabSnapshot(tab)).connections).toBe(1);

@@ -1,11 +1,8 @@
 import { chromium, expect, test as base, type Page } from '@playwright/test';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createServer } from 'vite';
-import { findBrowser, launchArguments } from '../scripts/browser.ts';
+import { launchArguments } from '../scripts/browser.ts';
 import { storeContract } from '../src/adapters/testing.ts';
+import { makeProfile, startBrowser } from './browser-process.ts';
 
 interface Fixtures {
   readonly page: Page;
@@ -84,46 +81,27 @@ test('what is stored of identities long gone is deleted, and nothing else', asyn
 });
 
 test('a browser that is killed has what it said it kept', async ({ url }) => {
-  const profile = await mkdtemp(join(tmpdir(), 'murmuration-profile-'));
+  const { profile, remove } = await makeProfile();
   const acknowledged = new Set<number>();
   const first = await launch(profile);
   await first.page.exposeFunction('acknowledged', (index: number) => void acknowledged.add(index));
   await open(first.page, url);
   first.page.evaluate(() => window.storeTest.putForEver()).catch(() => undefined); // it is killed
   await expect.poll(() => acknowledged.size).toBeGreaterThan(60);
-  await kill(first.process);
+  await first.process.kill();
   const second = await launch(profile);
   await open(second.page, url);
   const whole = new Set(await second.page.evaluate(() => window.storeTest.whole()));
   expect([...acknowledged].filter((index) => !whole.has(index))).toEqual([]);
-  await kill(second.process);
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  await second.process.kill();
+  await remove();
 });
 
-/** A browser of its own process group, which can be killed. */
-async function launch(profile: string): Promise<{ process: ChildProcess; page: Page }> {
-  const headless = ['--headless=new', '--remote-debugging-port=0', `--user-data-dir=${profile}`];
-  const child = spawn(findBrowser(), [...launchArguments, ...headless, 'about:blank'], {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const endpoint = await new Promise<string>((resolve, reject) => {
-    let said = '';
-    child.stderr.on('data', (data: Buffer) => {
-      said += data.toString();
-      const found = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    child.on('exit', () => reject(new Error(`the browser did not start: ${said}`)));
-  });
-  const browser = await chromium.connectOverCDP(endpoint);
+/** A browser that can be killed, and a page of it. */
+async function launch(profile: string) {
+  const process = await startBrowser(profile, [...launchArguments, '--headless=new']);
+  const browser = await chromium.connectOverCDP(process.endpoint);
   const [context] = browser.contexts();
   if (context === undefined) throw new Error('the browser has no context');
-  return { process: child, page: await context.newPage() };
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  await gone;
+  return { process, page: await context.newPage() };
 }

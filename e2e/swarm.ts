@@ -216,6 +216,24 @@ async function bundleLie(lie: Lie): Promise<string> {
 
 export { expect } from '@playwright/test';
 
+/** From now on pages of a context have what they connect with in `connections`. */
+export async function watchConnections(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const Real = RTCPeerConnection;
+    globalThis.connections = [];
+    globalThis.RTCPeerConnection = class extends Real {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        globalThis.connections.push(this);
+      }
+    };
+  });
+}
+
+declare global {
+  var connections: RTCPeerConnection[];
+}
+
 /** The full id of the tab's member. */
 export async function selfId(page: Page): Promise<string> {
   const id = await page.getByTestId('self-id').getAttribute('data-id');

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import WebSocket from 'ws';
-import { findBrowser, launchArguments } from '../scripts/browser.ts';
+import { launchArguments } from '../scripts/browser.ts';
 import { openDisplay } from '../scripts/display.ts';
+import { makeProfile, startBrowser } from './browser-process.ts';
 
 /** A tab of a {@link RealWindow}. */
 export interface WindowTab {
@@ -28,23 +25,11 @@ const throttling = /^--disable-(background-timer-throttling|renderer-backgroundi
  */
 export async function openWindow(): Promise<RealWindow> {
   const display = await openDisplay();
-  const profile = await mkdtemp(join(tmpdir(), 'murmuration-window-'));
+  const { profile, remove } = await makeProfile();
   const kept = launchArguments.filter((argument) => !throttling.test(argument));
-  const browser = spawn(
-    findBrowser(),
-    [...kept, `--user-data-dir=${profile}`, '--remote-debugging-port=0', '--window-size=1200,800'],
-    { env: { ...process.env, ...display.environment }, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  const endpoint = await new Promise<string>((resolve, reject) => {
-    let said = '';
-    browser.stderr.on('data', (data: Buffer) => {
-      said += data.toString();
-      const found = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    browser.once('exit', () => reject(new Error(`the browser did not start: ${said}`)));
-  });
-  const connection = await connect(endpoint);
+  const switches = [...kept, '--window-size=1200,800'];
+  const browser = await startBrowser(profile, switches, display.environment);
+  const connection = await connect(browser.endpoint);
   return {
     async open(url) {
       const { targetId } = (await connection.send('Target.createTarget', { url })) as { targetId: string }; // prettier-ignore
@@ -63,11 +48,9 @@ export async function openWindow(): Promise<RealWindow> {
     },
     async close() {
       connection.close();
-      const gone = new Promise((resolve) => browser.once('exit', resolve));
-      browser.kill();
-      await gone;
+      await browser.kill();
       display.close();
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+      await remove();
     },
   };
 }

@@ -1,10 +1,11 @@
 import type { Identity } from '../crypto/index.ts';
 import { unreachable, type HeaderId, type PeerId, type Random, type TaskId } from '../lib/index.ts';
 import { limits, type ServerMessage, type Signed, type TaskDescription, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
-import { isUnsigned, RoundMember, type MemberEffect, type MemberEvent, type RoundServerMessage, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
+import { isUnsigned, RoundMember, type MemberEffect, type MemberEvent, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
 import { memberCredentials, neighbours, SwarmEngine, type SwarmEvent } from '../swarm/index.ts';
 import { headerId } from '../vds/index.ts';
 import type { TabEffect, TabEvent } from './events.ts';
+import { Inbox } from './inbox.ts';
 import { Orders } from './orders.ts';
 import { RoundClock } from './round-clock.ts';
 
@@ -43,11 +44,7 @@ export class Tab {
   readonly #member: RoundMember;
   readonly #orders = new Orders();
   readonly #clock: RoundClock;
-  /** Messages that wait to be followed. */
-  readonly #heard: RoundServerMessage[] = [];
-  #isVerifying = false;
-  /** Whether there is a CRS to verify with. */
-  #isReady = false;
+  readonly #inbox = new Inbox();
   /** Batches that are to be had, whether the store was asked for them already or not. */
   #wanted = new Set<HeaderId>();
   /** Batches that this tab made itself and has not begun to serve. */
@@ -103,8 +100,8 @@ export class Tab {
         this.#listen(event.message);
         break;
       case 'crs-ready':
-        this.#isReady = true;
-        this.#verifyNext();
+        this.#inbox.open();
+        this.#readOn();
         break;
       case 'verified':
         this.#verified(event);
@@ -194,15 +191,13 @@ export class Tab {
       default:
         break;
     }
-    if (this.#heard.length >= limits.unverifiedMessages) {
-      // What is left out is said again to who comes back.
-      this.#heard.length = 0;
-      this.#log('warn', 'the coordinator says more than can be verified: connecting anew');
-      this.#put({ type: 'reconnect' });
+    if (this.#inbox.add(message)) {
+      this.#readOn();
       return;
     }
-    this.#heard.push(message);
-    this.#verifyNext();
+    // What is left out is said again to who comes back.
+    this.#log('warn', 'the coordinator says more than can be verified: connecting anew');
+    this.#put({ type: 'reconnect' });
   }
 
   /** Connects with whom the task's topology says. */
@@ -213,24 +208,22 @@ export class Tab {
     this.#swarm({ type: 'neighbours', peers });
   }
 
-  #verifyNext(): void {
-    while (this.#isReady && !this.#isVerifying) {
-      const message = this.#heard.shift();
-      if (message === undefined) return;
-      if (isUnsigned(message)) {
-        this.#follow(message);
+  #readOn(): void {
+    for (let next = this.#inbox.next(); next; next = this.#inbox.next()) {
+      if (isUnsigned(next)) {
+        this.#follow(next);
         continue;
       }
-      this.#isVerifying = true;
-      this.#put({ type: 'verify', message });
+      this.#inbox.verifying();
+      this.#put({ type: 'verify', message: next });
     }
   }
 
   #verified({ result, what }: Event<'verified'>): void {
-    this.#isVerifying = false;
+    this.#inbox.verified();
     if (result.ok) this.#follow(result.value);
     else this.#put({ type: 'not-followed', what, reason: result.error });
-    this.#verifyNext();
+    this.#readOn();
   }
 
   #follow(message: VerifiedMessage): void {
@@ -317,8 +310,8 @@ export class Tab {
     this.#log('error', `${effect.type}: ${reason}`);
     switch (effect.type) {
       case 'verify':
-        this.#isVerifying = false;
-        this.#verifyNext();
+        this.#inbox.verified();
+        this.#readOn();
         break;
       case 'add':
       case 'keep':
