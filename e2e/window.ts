@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import WebSocket from 'ws';
 import { launchArguments } from '../scripts/browser.ts';
 import { openDisplay } from '../scripts/display.ts';
@@ -32,9 +33,15 @@ export async function openWindow(): Promise<RealWindow> {
   const connection = await connect(browser.endpoint);
   return {
     async open(url) {
-      const { targetId } = (await connection.send('Target.createTarget', { url })) as { targetId: string }; // prettier-ignore
+      const empty = { url: 'about:blank' };
+      const { targetId } = (await connection.send('Target.createTarget', empty)) as { targetId: string }; // prettier-ignore
       const attached = await connection.send('Target.attachToTarget', { targetId, flatten: true });
       const { sessionId } = attached as { sessionId: string };
+      await connection.send('Page.enable', {}, sessionId);
+      // A tab that is still on its way to its page has nothing that an expression could be evaluated in.
+      const loaded = connection.once('Page.loadEventFired', sessionId);
+      await connection.send('Page.navigate', { url }, sessionId);
+      await loaded;
       return {
         async evaluate<T>(expression: string) {
           const options = { expression, returnByValue: true, awaitPromise: true };
@@ -55,16 +62,26 @@ export async function openWindow(): Promise<RealWindow> {
   };
 }
 
-/** The DevTools protocol: calls with numbers, and their answers. */
+interface Message {
+  readonly id?: number;
+  readonly method?: string;
+  readonly sessionId?: string;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+}
+
+/** The DevTools protocol: calls with numbers, their answers, and events. */
 async function connect(endpoint: string) {
   const socket = new WebSocket(endpoint);
+  const events = new EventEmitter();
   const calls = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
   await new Promise((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('error', reject);
   });
   socket.on('message', (data: Buffer) => {
-    const { id, result, error } = JSON.parse(data.toString()) as { id?: number; result?: unknown; error?: { message: string } }; // prettier-ignore
+    const { id, method, sessionId, result, error } = JSON.parse(data.toString()) as Message;
+    if (method !== undefined) events.emit(`${method} ${sessionId ?? ''}`);
     const call = id === undefined ? undefined : calls.get(id);
     if (id === undefined || call === undefined) return;
     calls.delete(id);
@@ -79,6 +96,9 @@ async function connect(endpoint: string) {
         calls.set(id, { resolve, reject });
         socket.send(JSON.stringify({ id, method, params, ...(sessionId ? { sessionId } : {}) }));
       });
+    },
+    async once(event: string, sessionId: string): Promise<void> {
+      await once(events, `${event} ${sessionId}`);
     },
     close: () => socket.close(),
   };
