@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { at, Bitfield, type HeaderId } from '../lib/index.ts';
 import { limits, type PeerMessage } from '../protocol/index.ts';
-import { firstWindow } from '../swarm/index.ts';
 import { SwarmNetwork, type SimulatedPeer } from './swarm-network.ts';
 
 /** N peers, each with an update of its own that all are to have. */
@@ -439,7 +438,7 @@ describe('serving', () => {
     const { holder, ask } = served();
     const requests = limits.queuedRequests + 600;
     for (let i = 0; i < requests; i++) ask(0, 0, 3872);
-    const inChannel = Math.ceil(firstWindow / 3872);
+    const inChannel = Math.ceil(limits.leastFrameBytes / 3872);
     expect(holder.sent.get('reject')).toBe(requests - limits.queuedRequests - inChannel);
   });
 });

@@ -9,11 +9,13 @@ import { Session } from './session.ts';
 import { testHeader, testPeer } from './testing.ts';
 import { Uploader } from './uploader.ts';
 
+const blockBytes = 5_000;
+
 /** A batch of three chunks, and two peers that may ask for them. */
 function serving() {
   const [outbox, inventory] = [new Outbox(), new Inventory()];
   const uploader = new Uploader(inventory, outbox);
-  const header: VerifiedHeader = Object.assign(testHeader(1, 3), { byteLength: 3 * 15 * 256, scalars: 256, lanes: 'update', sum: null }); // prettier-ignore
+  const header: VerifiedHeader = Object.assign(testHeader(1, 3), { byteLength: 3 * 15 * 1_024, scalars: 1_024, lanes: 'update', sum: null }); // prettier-ignore
   inventory.add(new Batch(header, Bitfield.full(3), null, 0));
   const peers = [1, 2].map((name) => {
     const id = testPeer(name);
@@ -34,8 +36,21 @@ function serving() {
   const [first, second] = peers;
   if (!first || !second) throw new Error('two peers');
   const ask = (peer: Peer, index: number) => {
-    const asked = { type: 'request', batch: 0, index, offset: 0, length: 100 } as const;
+    const asked = { type: 'request', batch: 0, index, offset: 0, length: blockBytes } as const;
     return uploader.requested(peer, { type: 'request', header: header.id, asked });
+  };
+  /** A block that was read. */
+  const send = (peer: Peer, index: number, now: number) => {
+    const block = { batch: 0, header: header.id, index, offset: 0, length: blockBytes };
+    uploader.blockRead(peer, { type: 'block', peer: peer.id, block, bytes: new Uint8Array(blockBytes) }, now); // prettier-ignore
+  };
+  /** So much is in the channels already that sending it takes a while. */
+  const fill = () => [first, second].forEach((peer) => (peer.buffered = 60_000));
+  /** A peer has some of it. */
+  const holds = (peer: Peer, indices: readonly number[]) => {
+    const bits = new Bitfield(3);
+    for (const index of indices) bits.set(index);
+    inventory.claimed(peer.holdings, header.id, bits);
   };
   /** What was sent to a peer, and what is read for it. */
   const said = () =>
@@ -44,7 +59,7 @@ function serving() {
       const message: PeerMessage | null = effect.type === 'send' ? effect.message : null;
       return message?.type === 'reject' ? `reject ${message.index}` : message?.type;
     });
-  return { uploader, header, first, second, ask, said };
+  return { uploader, first, second, ask, said, send, fill, holds };
 }
 
 describe('one answer for each request', () => {
@@ -58,44 +73,87 @@ describe('one answer for each request', () => {
   });
 
   test('what is being read when a choke comes is still sent', () => {
-    const { uploader, first, ask, said, header } = serving();
+    const { uploader, first, second, ask, said, send } = serving();
     for (const index of [0, 1]) ask(first, index);
     first.window = 100;
-    uploader.serve(first, 0);
+    uploader.serve([first, second], 0);
     expect(said()).toEqual(['read 0']);
     uploader.choke(first);
-    const block = { batch: 0, header: header.id, index: 0, offset: 0, length: 100 };
-    uploader.blockRead(first, { type: 'block', peer: first.id, block, bytes: new Uint8Array(100) }, 0); // prettier-ignore
+    send(first, 0, 0);
     expect(said()).toEqual(['choke', 'reject 1', 'piece']);
   });
 });
 
 describe('a chunk that nobody else has', () => {
   test('goes to one, and is refused to the next as long as others went to nobody', () => {
-    const { uploader, first, second, ask, said } = serving();
+    const { uploader, first, second, ask, said, fill } = serving();
+    fill();
     ask(first, 0);
-    uploader.serve(first, 0);
+    uploader.serve([first, second], 0);
     ask(second, 0);
     ask(second, 1);
     expect(said()).toEqual(['read 0']);
-    uploader.spread([first, second], 0);
-    expect(said()).toEqual(['reject 0']);
-    uploader.serve(second, 0);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['reject 0', 'read 1']);
     ask(first, 2);
-    uploader.serve(first, 0);
+    uploader.serve([first, second], 0);
     ask(second, 0);
-    uploader.spread([first, second], 0);
-    expect(said()).toEqual(['read 1', 'read 2']); // all went out once
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 2', 'read 0']); // all went out once
   });
 
   test('is sent again when who got it had time to pass it on', () => {
-    const { uploader, first, second, ask, said } = serving();
+    const { uploader, first, second, ask, said, fill } = serving();
+    fill();
     ask(first, 0);
-    uploader.serve(first, 0);
+    uploader.serve([first, second], 0);
     ask(second, 0);
     said();
-    uploader.spread([second], 60_000);
-    uploader.serve(second, 60_000);
+    uploader.serve([first, second], 60_000);
     expect(said()).toEqual(['read 0']);
+  });
+});
+
+describe('what is served next', () => {
+  test('is what the fewest have, who was just sent it counted in', () => {
+    const { uploader, first, second, ask, said, holds } = serving();
+    holds(second, [0]);
+    for (const index of [0, 1]) ask(first, index);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 1', 'read 0']);
+    for (const index of [1, 2]) ask(second, index);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 2', 'read 1']);
+  });
+
+  test('is what who waited longest asks for', () => {
+    const { uploader, first, second, ask, said } = serving();
+    for (const index of [0, 1]) ask(first, index);
+    ask(second, 2);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 0', 'read 2', 'read 1']);
+  });
+
+  test('waits in its queue while a slow link has something to send', () => {
+    const { uploader, first, second, ask, said, send } = serving();
+    ask(first, 0);
+    uploader.serve([first, second], 0);
+    send(first, 0, 0);
+    first.drained(0, 8_192);
+    uploader.drained([first, second], 1_000); // 5 bytes a ms
+    expect(said()).toEqual(['read 0', 'piece']);
+    ask(first, 1);
+    ask(second, 2);
+    uploader.serve([first, second], 1_000);
+    expect(said()).toEqual(['read 2']);
+    send(second, 2, 1_000);
+    uploader.serve([first, second], 1_000);
+    expect(said()).toEqual(['piece']);
+    second.drained(blockBytes, 8_192);
+    uploader.serve([first, second], 1_000);
+    expect(said()).toEqual([]);
+    second.drained(0, 8_192);
+    uploader.serve([first, second], 2_000);
+    expect(said()).toEqual(['read 1']);
   });
 });

@@ -1,37 +1,64 @@
 import { limits } from '../protocol/index.ts';
 
 /** ms; what a channel sends in so long may wait in it: enough to keep it busy, little to regret. */
-export const windowMs = 400;
+const windowMs = 400;
 /** bytes; one block at a time, on the slowest channel too. */
 const leastWindow = 8_192;
 /** bytes that may wait in a channel that was not measured yet */
 export const firstWindow = 8 * limits.leastFrameBytes;
+/** bytes a ms; what is thought of what was not measured yet */
+export const firstRate = firstWindow / windowMs;
 
-/**
- * How fast a channel sends what it was handed, and how much that should be: a choke or a cancel
- * means nothing for what is in the channel already.
- */
-export class Drain {
+/** How fast something sends what it is handed, measured while it has something to send. */
+export class Throughput {
   /** bytes a ms; null: not measured yet. */
-  #rate: number | null = null;
-  /** bytes handed over since `#since`, and what was in the channel then. */
+  rate: number | null = null;
+  /** bytes handed over since `#since`, and what was left then. */
   #handed = 0;
   #left = 0;
   /** ms */
   #since = 0;
+
+  handed(bytes: number, now: number): void {
+    if (this.#handed + this.#left === 0) this.#since = now;
+    this.#handed += bytes;
+  }
+
+  /**
+   * So much is left of what was handed over.
+   *
+   * @param much bytes; less says how little there was to send, unless it went faster than ever
+   */
+  drained(left: number, much: number, now: number): void {
+    const sent = this.#left + this.#handed - left;
+    const rate = sent / Math.max(1, now - this.#since);
+    if (this.rate === null) this.rate = sent >= much ? rate : null;
+    else if (sent >= much || rate > this.rate) this.rate += (rate - this.rate) / 4;
+    this.#left = left;
+    this.#handed = 0;
+    this.#since = now;
+  }
+}
+
+/**
+ * How much one channel should be handed: a choke or a cancel means nothing for what is in the
+ * channel already.
+ */
+export class Drain {
+  readonly #throughput = new Throughput();
   /** bytes handed over since who fills the channel was told what is in it. */
   #untold = 0;
 
   /** bytes that may wait in the channel */
   get window(): number {
-    if (this.#rate === null) return firstWindow;
-    return Math.min(limits.bufferedBytes, Math.max(leastWindow, this.#rate * windowMs));
+    const { rate } = this.#throughput;
+    if (rate === null) return firstWindow;
+    return Math.min(limits.bufferedBytes, Math.max(leastWindow, rate * windowMs));
   }
 
   /** bytes; more is handed over once the channel has no more than this left. */
   get lowMark(): number {
-    // Until it was measured, what is sent first is.
-    return this.#rate === null ? 1_024 : this.window / 4;
+    return lowMarkOf(this.window);
   }
 
   /**
@@ -39,8 +66,7 @@ export class Drain {
    * @returns whether who fills it is to be told: it may think that all is still there
    */
   handed(bytes: number, left: number, now: number): boolean {
-    if (this.#handed + this.#left === 0) this.#since = now;
-    this.#handed += bytes;
+    this.#throughput.handed(bytes, now);
     this.#untold += bytes;
     if (this.#untold < this.lowMark || left > this.lowMark) return false;
     this.#untold = 0;
@@ -49,15 +75,13 @@ export class Drain {
 
   /** The channel had more than its low mark, and has so many bytes left: who fills it is to be told. */
   drained(left: number, now: number): void {
-    const sent = this.#left + this.#handed - left;
-    const rate = sent / Math.max(1, now - this.#since);
-    // A little that is sent says how little there was to send, unless it went faster than ever.
-    const isMuch = sent >= Math.min(limits.leastFrameBytes, this.window / 2);
-    if (this.#rate === null) this.#rate = isMuch ? rate : null;
-    else if (isMuch || rate > this.#rate) this.#rate += (rate - this.#rate) / 4;
-    this.#left = left;
-    this.#handed = 0;
+    this.#throughput.drained(left, Math.min(limits.leastFrameBytes, this.window / 2), now);
     this.#untold = 0;
-    this.#since = now;
   }
+}
+
+/** bytes; who fills a channel hears of it when it has no more than this left. */
+export function lowMarkOf(window: number): number {
+  // Until it was measured, what is sent first is.
+  return window === firstWindow ? 1_024 : window / 4;
 }

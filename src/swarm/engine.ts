@@ -3,7 +3,6 @@ import { limits, type PeerMessage } from '../protocol/index.ts';
 import { Announcer } from './announcer.ts';
 import { Choker, type Contender } from './choker.ts';
 import type { Credentials } from './credentials.ts';
-import { windowMs } from './drain.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
 import { Batch, Inventory } from './inventory.ts';
 import { LastResort } from './last-resort.ts';
@@ -82,8 +81,8 @@ export class SwarmEngine {
         break;
       case 'buffered':
         this.#with(event.peer, (peer) => {
-          peer.buffered = event.bytes;
-          peer.window = event.window;
+          peer.drained(event.bytes, event.window);
+          this.#uploader.drained(this.#peers.values(), now);
         });
         break;
       case 'batch':
@@ -329,20 +328,9 @@ export class SwarmEngine {
     for (const peer of this.#peers.values()) this.#stayInTouch(peer, now);
     if (this.#isServingDue || now >= this.#choker.nextWake) this.#decideWhomToServe(now);
     this.#requester.ask(this.#peers.values(), now);
-    this.#serve(now);
+    this.#uploader.serve(this.#peers.values(), now);
     this.#lastResort.ask(this.#peers, now);
     this.#announcer.announce(this.#peers.values(), now);
-  }
-
-  #serve(now: number) {
-    const asking = [...this.#peers.values()].filter(({ queue }) => queue.length > 0);
-    if (asking.length === 0) return;
-    // Of whom there is one alone cannot get it from another.
-    const isSpreading = this.#peers.size > 1;
-    if (isSpreading && takesLong(asking)) this.#uploader.spread(asking, now);
-    for (const peer of asking) this.#uploader.serve(peer, now);
-    // The first of them may have taken what another one asks for.
-    if (isSpreading && takesLong(asking)) this.#uploader.spread(asking, now);
   }
 
   /** Interest is exact at all times, a connection is not silent for too long. */
@@ -387,16 +375,6 @@ export class SwarmEngine {
     const peer = this.#peers.get(id);
     if (peer) use(peer);
   }
-}
-
-/** Whether sending is what takes time: what is asked for takes longer than it takes others to pass it on. */
-function takesLong(asking: readonly Peer[]): boolean {
-  let [owed, bytesPerMs] = [0, 0];
-  for (const { buffered, reading, queue, window } of asking) {
-    owed += buffered + reading + queue.length * (queue[0]?.length ?? 0);
-    bytesPerMs += window / windowMs;
-  }
-  return owed > bytesPerMs * patience.spreadAfterMs;
 }
 
 /** ms; what is due at this very moment was done. */

@@ -17,6 +17,8 @@ export const patience = {
   refusedMs: 1_000,
   /** In the end game a chunk is late, and asked of another one, after so long at least. */
   lateMs: 250,
+  /** What waits with one peer is asked of an idle one if that is sooner by so much, and in half the time. */
+  moveMs: 500,
   /** Requests worth so much of a peer's rate are under way. */
   pipelineMs: 3_000,
   /** Who is served is decided anew so often, and who is tried so often. */
@@ -30,6 +32,8 @@ export const patience = {
   rateMs: 20_000,
   /** What takes so long to send goes to everybody once before it goes to anybody twice. */
   spreadAfterMs: 130,
+  /** Who was sent a chunk is counted among its holders so long, until it says so itself. */
+  toldMs: 400,
   /** A chunk that was sent has so long to be passed on before it is sent to another one. */
   spreadMs: 8_000,
   /** After so long without a message one is sent, and a peer is gone that sent none. */

@@ -1,5 +1,5 @@
 import type { PeerId } from '../lib/index.ts';
-import { firstWindow } from './drain.ts';
+import { firstWindow, lowMarkOf } from './drain.ts';
 import type { Block } from './events.ts';
 import type { Holdings } from './inventory.ts';
 import { Pipeline } from './pipeline.ts';
@@ -29,6 +29,10 @@ export class Peer {
   /** bytes in its channel's buffer, and how many may be. */
   buffered = 0;
   window = firstWindow;
+  /** bytes of blocks among them, at most */
+  blocksBuffered = 0;
+  /** Which of the blocks that were sent to anybody was its last; 0: none. */
+  servedAs = 0;
   /** bytes that it gave and took lately. */
   readonly given = new Rate();
   readonly taken = new Rate();
@@ -55,6 +59,19 @@ export class Peer {
 
   get ready(): boolean {
     return this.session.ready;
+  }
+
+  /** bytes of blocks that its channel is to send: what it hears nothing of is not counted. */
+  get sending(): number {
+    const inChannel = this.blocksBuffered > lowMarkOf(this.window) ? this.blocksBuffered : 0;
+    return this.reading + inChannel;
+  }
+
+  /** The channel says what is in it. bytes */
+  drained(left: number, window: number): void {
+    this.buffered = left;
+    this.blocksBuffered = Math.min(this.blocksBuffered, left);
+    this.window = window;
   }
 
   /** Room in the channel for another block. */

@@ -44,6 +44,7 @@ export class Requester {
       this.#request(soonest, chunk, now);
       asked = asked.filter((peer) => peer.holdings.pickable > 0 && this.#room(peer, now) > 0);
     }
+    for (const peer of able) if (peer.pipeline.downloads.size === 0) this.#moveTo(peer, able, now);
     this.#endGame(able, now);
   }
 
@@ -175,6 +176,32 @@ export class Requester {
     this.#askers.set(key, [...(this.#askers.get(key) ?? []), peer]);
     for (const block of download.blocks()) {
       this.#outbox.send(peer, { type: 'request', batch: number, index, ...block });
+    }
+  }
+
+  /** An idle peer is asked for what waits longest with another one, which is told that it need not send it. */
+  #moveTo(idle: Peer, peers: readonly Peer[], now: number): void {
+    if (idle.pipeline.isSnubbed(now)) return;
+    const wouldGain = ({ header, index }: Download, waitMs: number) => {
+      if (!idle.holdings.has(header.id, index)) return false;
+      const takesMs = idle.pipeline.expectedMs(chunkBytes(header, index));
+      if (waitMs - takesMs < Math.max(takesMs, patience.moveMs)) return false;
+      return this.#inventory.get(header.id)?.isExcluded(index, idle.id, now) === false;
+    };
+    const busy = peers
+      .filter(({ pipeline }) => pipeline.downloads.size > 1)
+      .map((peer) => ({ peer, waitMs: peer.pipeline.expectedMs(0) }))
+      .sort((a, b) => b.waitMs - a.waitMs);
+    for (const { peer, waitMs } of busy) {
+      // Its first one may be on its way already.
+      const waiting = [...peer.pipeline.downloads].slice(1);
+      const moved = waiting.findLast(([key, download]) => wouldGain(download, waitMs) && this.#askers.get(key)?.length === 1); // prettier-ignore
+      if (moved === undefined) continue;
+      const [key, { header, index }] = moved;
+      this.#giveUp(peer, key);
+      const chunk = this.#inventory.chunk(header.id, index);
+      if (chunk) this.#request(idle, chunk, now);
+      return;
     }
   }
 

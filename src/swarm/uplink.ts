@@ -1,0 +1,36 @@
+import { limits } from '../protocol/index.ts';
+import { firstRate, Throughput } from './drain.ts';
+
+/** ms; what is sent in so long may be in all channels together. */
+const windowMs = 100;
+
+/**
+ * What all channels together send. A slow one is shared by those that are served: a block in each
+ * channel would be on its way for as long as all of them take, and nobody could cancel it or get it
+ * elsewhere meanwhile. One block at a time, the others in the queues, took one seed's 64 chunks to
+ * a hundred peers in 1.33 times what their links need, two at a time 1.41 and a channelful 1.53.
+ */
+export class Uplink {
+  readonly #throughput = new Throughput();
+
+  /** bytes of blocks that may be in channels; a little, until it is known how fast that goes */
+  get window(): number {
+    const { rate } = this.#throughput;
+    return rate === null ? limits.leastFrameBytes : rate * windowMs;
+  }
+
+  /** How long it takes to send so many bytes. ms */
+  msFor(bytes: number): number {
+    return bytes / (this.#throughput.rate ?? firstRate);
+  }
+
+  /** bytes of a block that goes into a channel */
+  handed(bytes: number, now: number): void {
+    this.#throughput.handed(bytes, now);
+  }
+
+  /** @param left bytes of blocks that are in channels yet, as far as they say */
+  drained(left: number, now: number): void {
+    this.#throughput.drained(left, limits.leastFrameBytes / 4, now);
+  }
+}
