@@ -41,7 +41,7 @@ describe('the configuration', () => {
       minimumMembers: 2,
       topology: 'random-regular',
       degree: 20,
-      uploadSlots: 4,
+      uploadSlots: 12,
       localEpochs: 2,
       samplesPerMember: 1500,
       alpha: 0,

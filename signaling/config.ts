@@ -60,7 +60,7 @@ export const configSchema = v.strictObject({
   /** With how many others, in the random-regular topology. */
   degree: v.optional(v.pipe(whole(2, 20), v.multipleOf(2, 'must be even')), 20),
   /** Neighbours that a tab serves at once, besides one that it tries. */
-  uploadSlots: v.optional(whole(1, 40), 4),
+  uploadSlots: v.optional(whole(1, 40), 12),
   /** Local epochs of a round. */
   localEpochs: v.optional(whole(1, 100), 2),
   /** Built-in digits each member trains on. */

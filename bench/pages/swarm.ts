@@ -78,7 +78,7 @@ function startTab(): void {
     task,
     description: {
       ownerKey: owner.id,
-      exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 4, scalars: 512 },
+      exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 12, scalars: 512 },
     } as TaskDescription,
     membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
     iceServers: [],

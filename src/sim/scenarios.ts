@@ -97,7 +97,7 @@ class Swarm {
   readonly #random: Random;
 
   constructor(settings: SwarmSettings, peers: number) {
-    const { seed, link = home, uploadSlots = 4 } = settings;
+    const { seed, link = home, uploadSlots = 12 } = settings;
     this.#settings = settings;
     this.link = link;
     this.#random = seededRandom(seed ^ 0x5eed);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { seededRandom, type PeerId } from '../lib/index.ts';
+import { randomInt, seededRandom, uniform, type PeerId } from '../lib/index.ts';
 import { Choker, type Contender } from './choker.ts';
 import { testPeer } from './testing.ts';
 
@@ -125,6 +125,21 @@ describe('fair share over time', () => {
     });
     // 20 peers, of whom two that waited and one that is tried are served besides the best.
     expect(longest).toBeLessThanOrEqual(100_000);
+  });
+
+  test('nobody waits longer than 30 s where a task serves as many as it does by default', () => {
+    // 12 slots; a mesh of 20 and the largest degree of random-regular: 20 neighbours at most.
+    for (let seed = 0; seed < 20; seed++) {
+      const crowd = new Crowd(seed, 12, 20);
+      const random = seededRandom(seed);
+      let longest = 0;
+      crowd.pass(300_000, () => {
+        if (crowd.now % 7_000 === 0) crowd.peer(randomInt(random, 20)).worth = uniform(random);
+        longest = Math.max(longest, ...[...crowd.peers.values()].map(({ waitedMs }) => waitedMs));
+      });
+      expect(longest).toBeGreaterThan(0);
+      expect(longest).toBeLessThanOrEqual(30_000);
+    }
   });
 
   test('who gives more is served more', () => {

@@ -33,7 +33,8 @@ export class Throughput {
     const sent = this.#left + this.#handed - left;
     const rate = sent / Math.max(1, now - this.#since);
     if (this.rate === null) this.rate = sent >= much ? rate : null;
-    else if (sent >= much || rate > this.rate) this.rate += (rate - this.rate) / 4;
+    else if (rate > this.rate) this.rate = rate;
+    else if (sent >= much) this.rate += (rate - this.rate) / 4;
     this.#left = left;
     this.#handed = 0;
     this.#since = now;

@@ -1,5 +1,5 @@
 import { limits } from '../protocol/index.ts';
-import { firstRate, Throughput } from './drain.ts';
+import { firstRate, firstWindow, Throughput } from './drain.ts';
 
 /** ms; what is sent in so long may be in all channels together. */
 const windowMs = 100;
@@ -13,15 +13,20 @@ const windowMs = 100;
 export class Uplink {
   readonly #throughput = new Throughput();
 
-  /** bytes of blocks that may be in channels; a little, until it is known how fast that goes */
+  /** bytes a ms */
+  get #rate(): number {
+    return this.#throughput.rate ?? firstRate;
+  }
+
+  /** bytes of blocks that may be in channels; much at first: small rounds are over before it is measured */
   get window(): number {
     const { rate } = this.#throughput;
-    return rate === null ? limits.leastFrameBytes : rate * windowMs;
+    return rate === null ? firstWindow : rate * windowMs;
   }
 
   /** How long it takes to send so many bytes. ms */
   msFor(bytes: number): number {
-    return bytes / (this.#throughput.rate ?? firstRate);
+    return bytes / this.#rate;
   }
 
   /** bytes of a block that goes into a channel */
