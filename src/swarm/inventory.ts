@@ -61,8 +61,11 @@ export class Batch {
   nextExclusionEnd(now: number): number {
     let next = Infinity;
     for (const [index, peers] of this.#excluded) {
-      if (this.held.has(index) || this.pending.has(index)) continue;
-      for (const end of peers.values()) if (end > now && end < next) next = end;
+      for (const [peer, end] of peers) {
+        if (end <= now) peers.delete(peer);
+        else if (end < next && !this.held.has(index) && !this.pending.has(index)) next = end;
+      }
+      if (peers.size === 0) this.#excluded.delete(index);
     }
     return next;
   }
@@ -134,10 +137,8 @@ class Buckets {
  * event, never counted anew.
  */
 export class Inventory {
-  readonly #batches = new Map<
-    HeaderId,
-    { readonly batch: Batch; readonly chunks: MutableChunk[] }
-  >();
+  readonly #batches = new Map<HeaderId, Batch>();
+  readonly #chunks = new Map<HeaderId, MutableChunk[]>();
   readonly #holdings = new Map<PeerId, Holdings>();
   readonly #buckets = new Buckets();
   /** Chunks that came since the start. */
@@ -146,15 +147,15 @@ export class Inventory {
   needed = 0;
 
   get batches(): Iterable<Batch> {
-    return [...this.#batches.values()].map(({ batch }) => batch);
+    return this.#batches.values();
   }
 
   get(header: HeaderId): Batch | undefined {
-    return this.#batches.get(header)?.batch;
+    return this.#batches.get(header);
   }
 
   chunk(header: HeaderId, index: number): Chunk | undefined {
-    return this.#batches.get(header)?.chunks[index];
+    return this.#chunks.get(header)?.[index];
   }
 
   /** False if it is known already. */
@@ -165,7 +166,8 @@ export class Inventory {
       const state = held.has(index) ? 'held' : 'needed';
       return { batch, index, state, availability: 0, place: -1 };
     });
-    this.#batches.set(header.id, { batch, chunks });
+    this.#batches.set(header.id, batch);
+    this.#chunks.set(header.id, chunks);
     this.needed += chunks.length - held.count;
     for (const holdings of this.#holdings.values()) {
       const bits = holdings.bits.get(header.id);
@@ -180,19 +182,20 @@ export class Inventory {
 
   /** Forgets a batch, and what neighbours have of it. */
   drop(header: HeaderId): Batch | undefined {
-    const known = this.#batches.get(header);
-    if (known === undefined) return undefined;
+    const batch = this.#batches.get(header);
+    const chunks = this.#chunks.get(header) ?? [];
     for (const holdings of this.#holdings.values()) {
       // It is remembered, for the case that the batch is wanted again.
       const bits = holdings.bits.get(header);
-      for (const chunk of known.chunks) if (bits?.has(chunk.index)) this.#lost(chunk, holdings);
+      for (const chunk of chunks) if (bits?.has(chunk.index)) this.#lost(chunk, holdings);
     }
-    for (const chunk of known.chunks) {
+    for (const chunk of chunks) {
       this.#buckets.remove(chunk);
       if (chunk.state === 'needed') this.needed--;
     }
     this.#batches.delete(header);
-    return known.batch;
+    this.#chunks.delete(header);
+    return batch;
   }
 
   /** A neighbour, of which nothing is known yet. */
@@ -210,14 +213,14 @@ export class Inventory {
   /** A neighbour says what it has of a batch. */
   claimed(holdings: Holdings, header: HeaderId, bits: Bitfield): void {
     holdings.bits.set(header, bits);
-    const chunks = this.#batches.get(header)?.chunks ?? [];
+    const chunks = this.#chunks.get(header) ?? [];
     for (const chunk of chunks) if (bits.has(chunk.index)) this.#gained(chunk, holdings);
   }
 
   /** It has more of it. */
   claimedMore(holdings: Holdings, header: HeaderId, indices: readonly number[]): void {
     const bits = holdings.bits.get(header);
-    const chunks = this.#batches.get(header)?.chunks;
+    const chunks = this.#chunks.get(header);
     for (const index of indices) {
       if (bits?.set(index) !== true) continue;
       const chunk = chunks?.[index];
@@ -229,7 +232,7 @@ export class Inventory {
   withdrawn(holdings: Holdings, header: HeaderId, indices: readonly number[] | null): void {
     const bits = holdings.bits.get(header);
     if (bits === undefined) return;
-    const chunks = this.#batches.get(header)?.chunks;
+    const chunks = this.#chunks.get(header);
     for (const index of indices ?? chunks?.keys() ?? []) {
       if (!bits.clear(index)) continue;
       const chunk = chunks?.[index];
@@ -240,7 +243,7 @@ export class Inventory {
 
   /** False if it was held already, or is no chunk of ours. */
   setHeld(header: HeaderId, index: number): boolean {
-    const chunk = this.#batches.get(header)?.chunks[index];
+    const chunk = this.#chunks.get(header)?.[index];
     if (chunk === undefined || chunk.state === 'held') return false;
     this.#move(chunk, 'held');
     chunk.batch.forgetExclusions(index);
@@ -250,20 +253,20 @@ export class Inventory {
 
   /** A chunk that was held is not there any more; false if it was not held. */
   setLost(header: HeaderId, index: number): boolean {
-    const chunk = this.#batches.get(header)?.chunks[index];
+    const chunk = this.#chunks.get(header)?.[index];
     if (chunk?.state !== 'held') return false;
     this.#move(chunk, 'needed');
     return true;
   }
 
   setPending({ batch, index }: Chunk): void {
-    const chunk = this.#batches.get(batch.header.id)?.chunks[index];
+    const chunk = this.#chunks.get(batch.header.id)?.[index];
     if (chunk?.state === 'needed') this.#move(chunk, 'pending');
   }
 
   /** It is not on its way any more. */
   setNeeded(header: HeaderId, index: number): void {
-    const chunk = this.#batches.get(header)?.chunks[index];
+    const chunk = this.#chunks.get(header)?.[index];
     if (chunk?.state === 'pending') this.#move(chunk, 'needed');
   }
 

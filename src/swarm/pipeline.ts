@@ -14,6 +14,7 @@ const keptShare = 0.9;
 
 /** What one peer was asked for, and how well it delivers. */
 export class Pipeline {
+  /** In the order in which they were asked for. */
   readonly downloads = new Map<ChunkKey, Download>();
   /** Requests that are not wanted any more, and whose one answer is still to come: how many of each. */
   readonly cancelled = new Map<string, number>();
@@ -45,11 +46,15 @@ export class Pipeline {
     return outstanding < 2 || (this.#owed < firstWindow && outstanding < most) ? 1 : 0;
   }
 
+  /** What was asked for first of what has not come. */
+  get oldest(): Download | undefined {
+    return this.downloads.values().next().value;
+  }
+
   /** Since when it owes and gives nothing, or null. ms */
   get silentSince(): number | null {
-    let oldest = Infinity;
-    for (const { startedAt } of this.downloads.values()) oldest = Math.min(oldest, startedAt);
-    return oldest === Infinity ? null : Math.max(oldest, this.#heardAt);
+    const { oldest } = this;
+    return oldest === undefined ? null : Math.max(oldest.startedAt, this.#heardAt);
   }
 
   /** Whether it owed and gave nothing for too long, and has given nothing since. */

@@ -119,12 +119,12 @@ export class Requester {
   expire(peers: ReadonlyMap<unknown, Peer>, now: number): void {
     for (const peer of peers.values()) {
       const { pipeline } = peer;
-      if (pipeline.downloads.size === 0) continue;
       const since = pipeline.silentSince;
       if (since === null) continue;
       const isSilent = now >= since + patience.snubMs && pipeline.isSnubbed(now);
       for (const [key, download] of pipeline.downloads) {
         const { header, index, startedAt } = download;
+        if (!isSilent && now < startedAt + Math.min(patience.chunkMs, pipeline.timeoutMs)) break;
         const isDripping = now >= startedAt + patience.chunkMs;
         const isLate = now >= startedAt + pipeline.timeoutMs;
         if (!isDripping && !isLate && !isSilent) continue;
@@ -149,8 +149,10 @@ export class Requester {
       consider(since + pipeline.timeoutMs);
       consider(since + patience.snubMs);
       consider(since + pipeline.lateMs);
-      for (const { startedAt } of pipeline.downloads.values())
+      for (const { startedAt } of pipeline.downloads.values()) {
         consider(startedAt + patience.chunkMs);
+        if (startedAt + patience.chunkMs > now) break;
+      }
     }
     // Who alone has a chunk is asked again.
     for (const batch of this.#inventory.batches) {

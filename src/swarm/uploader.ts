@@ -137,7 +137,9 @@ export class Uploader {
     // Of whom there is one alone cannot get it from another.
     if (peers.length < 2 || !this.#takesLong(peers)) return;
     for (const peer of peers) {
-      this.#rejectSome(peer, (block) => this.#isSpreading(block, peer, now));
+      if (peer.queue.some((block) => this.#isSpreading(block, peer, now))) {
+        this.#rejectSome(peer, (block) => this.#isSpreading(block, peer, now));
+      }
     }
   }
 
