@@ -154,6 +154,11 @@ export class Inventory {
     return this.#batches.get(header);
   }
 
+  /** Columns of a batch of ours; undefined for any other. */
+  columnsOf(header: HeaderId): number | undefined {
+    return this.#chunks.get(header)?.length;
+  }
+
   chunk(header: HeaderId, index: number): Chunk | undefined {
     return this.#chunks.get(header)?.[index];
   }
