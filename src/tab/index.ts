@@ -1,4 +1,5 @@
 export { TabDriver } from './driver.ts';
+export { Entrance, type EntranceEffect } from './entrance.ts';
 export type { StepName, StepTimes, TabEffect, TabEvent } from './events.ts';
 export type {
   Answer,
