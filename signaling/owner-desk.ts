@@ -9,10 +9,9 @@ import {
   type TaskDescription,
 } from '../src/protocol/index.ts';
 import { decodeHeader, headerId, noOpening, payloadBytes, type GlobalKey, type ScalarCount, type SignedHeader, type StateUpdate, type SumOrder, type VerifiedHeader, type Witness } from '../src/vds/index.ts'; // prettier-ignore
-import type { ExportedRound, Marked } from '../src/rounds/index.ts';
+import type { DeliveredSum, ExportedRound, Marked } from '../src/rounds/index.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import type { AdmittedBatch, Checkpoint, Replacement, Store } from './store/store.ts';
-import type { DeliveredSum } from './sum-collector.ts';
 
 /** Something was revoked: the new state and, if it was the current model, what takes its place. */
 export interface Revocation {

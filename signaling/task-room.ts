@@ -15,8 +15,8 @@ import type { HeaderId, PeerId, Result, TaskId } from '../src/lib/index.ts';
 import { modelDigest, tensorsOf, type Tensor } from '../src/learning/index.ts';
 import { limits } from '../src/protocol/index.ts';
 import type { Answer, ClientMessage, Question, RoundRecord, ServerMessage, TaskDescription } from '../src/protocol/index.ts'; // prettier-ignore
-import { finishRecord, RoundCoordinator } from '../src/rounds/index.ts';
-import type { CoordinatorEffect, CoordinatorEvent } from '../src/rounds/index.ts';
+import { finishRecord, RoundCoordinator, SumCollection } from '../src/rounds/index.ts';
+import type { CoordinatorEffect, CoordinatorEvent, DeliveredSum } from '../src/rounds/index.ts';
 import { cutPayloads, headerId, type StateUpdate } from '../src/vds/index.ts';
 import { Auditor } from './auditor.ts';
 import type { Config } from './config.ts';
@@ -25,7 +25,6 @@ import { iceServersFor } from './ice-servers.ts';
 import { OwnerDesk, type Revocation } from './owner-desk.ts';
 import type { OwnerThread } from './owner-thread.ts';
 import { Questioner } from './questioner.ts';
-import { SumCollector, type DeliveredSum } from './sum-collector.ts';
 import type { Checkpoint, Store } from './store/store.ts';
 
 /** One member's connection, as a room sees it. */
@@ -75,7 +74,7 @@ export class TaskRoom {
   /** Who waits for what to be revoked. */
   readonly #revoking = new Map<HeaderId, ((done: Promise<Result<StateUpdate>>) => void)[]>();
   readonly #signing: NodeJS.Timeout;
-  #collector: SumCollector | null = null;
+  #collection: SumCollection | null = null;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #epoch: number;
@@ -346,7 +345,7 @@ export class TaskRoom {
         void this.#admit(effect);
         break;
       case 'collect':
-        this.#collector = new SumCollector(
+        this.#collection = new SumCollection(
           effect,
           this.#tensors,
           this.description.exchange.scalars,
@@ -386,38 +385,32 @@ export class TaskRoom {
   }
 
   #sum(from: PeerId, message: Of<'sum-header'> | Of<'sum'>): void {
-    const collector = this.#collector;
-    if (!collector) return;
-    const { round, attempt, revision } = collector.asked;
-    if (message.round !== round || message.attempt !== attempt) return;
-    if (message.revision !== revision) return;
-    const taken =
-      message.type === 'sum-header'
-        ? collector.open(from, message.signed)
-        : collector.add(from, message.index, message.payload);
+    const collection = this.#collection;
+    if (!collection) return;
+    const taken = collection.take(from, message);
     if (!taken.ok) {
       this.#log.warn(`${shortId(from)}: ${taken.error}`);
       return;
     }
-    const { delivered } = collector;
+    const delivered = taken.value;
     if (delivered === null) return;
-    this.#collector = null;
-    const about = { from, round, attempt, revision };
+    this.#collection = null;
+    const { about } = collection;
     this.#handle({ type: 'delivered', ...about });
     void this.desk.exclusive(async () => {
       // Meanwhile something may have been revoked, and the manifest issued anew.
       if (!this.#rounds.isCollecting(about)) return;
-      const outcome = await this.#close(collector, delivered).catch((thrown: unknown) => {
+      const outcome = await this.#close(collection, delivered).catch((thrown: unknown) => {
         this.#log.error(`the model could not be stored: ${messageOf(thrown)}`);
         return { type: 'failed', reason: 'the model could not be stored' } as const;
       });
       this.#handle({ type: 'collected', ...about, outcome });
-      if (outcome.type === 'closed' && this.#auditsRounds) void this.#auditRound(collector);
+      if (outcome.type === 'closed' && this.#auditsRounds) void this.#auditRound(collection);
     });
   }
 
   /** Whether one of those who vouched for the round's chunks has them still. */
-  async #auditRound({ asked }: SumCollector): Promise<void> {
+  async #auditRound({ asked }: SumCollection): Promise<void> {
     const { record, order } = asked;
     const batches = order.summands.map(({ header: { id, author, columns } }) => ({ id, author, columns: columns.length })); // prettier-ignore
     const holders = record.authors.filter((author) => this.#seats.has(author));
@@ -434,11 +427,11 @@ export class TaskRoom {
   }
 
   /** Verifies the sum; makes, signs and stores the next model. */
-  async #close(collector: SumCollector, delivered: DeliveredSum): Promise<Outcome> {
-    const { record: unfinished, order, manifest } = collector.asked;
+  async #close(collection: SumCollection, delivered: DeliveredSum): Promise<Outcome> {
+    const { record: unfinished, order, manifest } = collection.asked;
     const sum = await this.desk.admitSum(delivered, order);
     if (!sum.ok) return { type: 'refused', reason: sum.error };
-    const next = collector.apply(delivered, this.desk.model.parameters);
+    const next = collection.apply(delivered, this.desk.model.parameters);
     if (!next.ok) return { type: 'failed', reason: next.error };
     const record = finishRecord(unfinished, modelDigest(next.value), this.#now());
     const closed = await this.desk.closeRound(sum.value, next.value, record, manifest);

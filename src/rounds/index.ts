@@ -12,6 +12,7 @@ export { Holder } from './holder.ts';
 export { carryOut, planMean, planParameter, type QueryPlan } from './named-query.ts';
 export { RoundMember } from './member.ts';
 export type { MemberEffect, MemberEvent } from './member-state.ts';
+export { SumCollection, type Collect, type DeliveredSum } from './sum-collection.ts';
 export {
   isUnsigned,
   MessageVerifier,

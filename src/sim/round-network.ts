@@ -1,13 +1,13 @@
-import { assert, at, seededRandom, type HeaderId, type PeerId, type Result } from '../lib/index.ts'; // prettier-ignore
+import { assert, at, ok, seededRandom, shortId, type HeaderId, type PeerId, type Result } from '../lib/index.ts'; // prettier-ignore
 import { clientCodec, peerCodec, serverCodec, settingsDigest, signMembership, type ClientMessage, type Freeze, type PeerMessage, type RoundRecord, type ServerMessage } from '../protocol/index.ts'; // prettier-ignore
-import { MessageVerifier, RoundCoordinator, type RoundServerMessage } from '../rounds/index.ts';
-import type { CoordinatorEffect, CoordinatorEvent } from '../rounds/index.ts';
+import { MessageVerifier, RoundCoordinator, SumCollection, type RoundServerMessage } from '../rounds/index.ts'; // prettier-ignore
+import type { Collect, CoordinatorEffect, CoordinatorEvent } from '../rounds/index.ts';
 import { Tab, TabDriver, type TabEvent } from '../tab/index.ts';
 import { headerId, MemoryChunkStore, StorageServer, type SignedHeader, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
 import { Node, unbounded } from './access-link.ts';
 import type { SealedUpdate } from './averaging.ts';
 import type { RoundSettings } from './round-task.ts';
-import { seedOf, type Sealed } from './sealing.ts';
+import { scalars, seedOf } from './sealing.ts';
 import { SimulatedMember, type Life } from './simulated-member.ts';
 import { SimulatedOwner } from './simulated-owner.ts';
 import { simulatedPorts, verdictsOn, type World } from './simulated-ports.ts';
@@ -19,7 +19,6 @@ export type { SimulatedMember } from './simulated-member.ts';
 
 /** Which sum: of whom, for which manifest. */
 type CollectedSum = Parameters<RoundCoordinator['isCollecting']>[0];
-type Collect = Extract<CoordinatorEffect, { type: 'collect' }>;
 type VerifyHeader = Extract<CoordinatorEffect, { type: 'verify-header' }>;
 
 /** ms from anybody to anybody */
@@ -63,9 +62,7 @@ export class RoundNetwork implements World {
   #boots = 0;
   #wake = Infinity;
   #admitting: VerifyHeader[] = [];
-  #collecting: Collect | null = null;
-  /** The chunks of a sum, while they come. */
-  #sum: Uint8Array[] | null = null;
+  #collection: SumCollection | null = null;
 
   constructor(seed: number, settings: RoundSettings) {
     this.#seed = seed;
@@ -95,7 +92,7 @@ export class RoundNetwork implements World {
     for (const member of members) member.online = false;
     this.coordinator = this.#start(model, history);
     this.#wake = Infinity;
-    this.#collecting = null;
+    this.#collection = null;
     this.#admitting = [];
     // Attempts are counted anew.
     this.updates.length = 0;
@@ -220,7 +217,7 @@ export class RoundNetwork implements World {
         break;
       case 'collect':
         this.collections.push(effect);
-        this.#collecting = effect;
+        this.#collection = new SumCollection(effect, this.owner.tensors, scalars);
         break;
       case 'revoke':
         assert(this.owner.dataOwner.revoke(effect.header).ok, 'what is revoked was not before');
@@ -344,9 +341,7 @@ export class RoundNetwork implements World {
         : message,
     );
     if (sent === null) return;
-    if (sent.type === 'sum-header') this.#collect(member, sent);
-    else if (sent.type === 'sum') this.#sum?.push(sent.payload);
-    else this.receive(member, clientCodec.encode(sent));
+    this.receive(member, clientCodec.encode(sent));
   }
 
   /** A frame of a member's comes to the coordinator: who sends what cannot be read loses its connection. */
@@ -360,10 +355,11 @@ export class RoundNetwork implements World {
         this.disconnect(member);
         return;
       }
-      const { type } = decoded.value;
+      const message = decoded.value;
+      const { type } = message;
       if (type === 'signal' || type === 'answer' || type === 'shown-state') return;
-      if (type === 'sum' || type === 'sum-header') return; // see #collect
-      this.coordinate({ type: 'message', peer: id, message: decoded.value });
+      if (type === 'sum' || type === 'sum-header') this.#collect(id, message);
+      else this.coordinate({ type: 'message', peer: id, message });
     });
   }
 
@@ -384,32 +380,25 @@ export class RoundNetwork implements World {
     return verdictsOn(member, header, payloads);
   }
 
-  /** A member delivers its sum, and the server's shell judges it. */
-  #collect(
-    member: SimulatedMember,
-    { round, attempt, revision, signed }: Extract<ClientMessage, { type: 'sum-header' }>,
-  ): void {
-    const payloads: Uint8Array[] = [];
-    this.#sum = payloads; // its chunks follow in the same step
-    this.after(latencyMs, () => {
-      const asked = this.#collecting;
-      if (!asked || asked.from !== member.id || !member.online) return;
-      if (asked.attempt !== attempt || asked.revision !== revision) return;
-      this.#collecting = null;
-      const delivery = { from: member.id, round, attempt, revision };
-      this.deliveries.push(delivery);
-      this.coordinate({ type: 'delivered', ...delivery });
-      this.after(this.judgeMs, () => this.#judge(asked, { signed, payloads }, delivery));
+  /** A part of a sum; once all of it is there, the Data Owner judges it. */
+  #collect(from: PeerId, part: Extract<ClientMessage, { type: 'sum-header' | 'sum' }>): void {
+    const collection = this.#collection;
+    const taken = collection?.take(from, part) ?? ok(null);
+    if (!taken.ok) this.log.push(`${shortId(from)}: ${taken.error}`);
+    if (collection === null || !taken.ok || taken.value === null) return;
+    const sum = taken.value;
+    this.#collection = null;
+    const { about } = collection;
+    this.deliveries.push(about);
+    this.coordinate({ type: 'delivered', ...about });
+    this.after(this.judgeMs, () => {
+      // Meanwhile something may have been revoked, and the manifest issued anew.
+      if (!this.coordinator.isCollecting(about)) return;
+      const outcome = this.#storeFails()
+        ? ({ type: 'failed', reason: 'the model could not be stored' } as const)
+        : this.owner.close(collection, sum, this.now);
+      this.coordinate({ type: 'collected', ...about, outcome });
     });
-  }
-
-  #judge(asked: Collect, sealed: Sealed, delivery: CollectedSum): void {
-    // Meanwhile something may have been revoked, and the manifest issued anew.
-    if (!this.coordinator.isCollecting(delivery)) return;
-    const outcome = this.#storeFails()
-      ? ({ type: 'failed', reason: 'the model could not be stored' } as const)
-      : this.owner.close(asked, sealed, this.now);
-    this.coordinate({ type: 'collected', ...delivery, outcome });
   }
 
   #storeFails(): boolean {

@@ -1,14 +1,18 @@
 import { identityOf, sha256, type Identity } from '../crypto/index.ts';
-import { applySum, modelDigest, parameterCount, tensorsOf, totalOf } from '../learning/index.ts';
-import { assert, at, bytesToUint16, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
+import { modelDigest, parameterCount, tensorsOf } from '../learning/index.ts';
+import { assert, at, float32ToBytes, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
 import type { HeaderId, Result, TaskId } from '../lib/index.ts';
 import { taskIdOf, type TaskDescription } from '../protocol/index.ts';
-import { finishRecord, type CoordinatorEffect, type CoordinatorEvent } from '../rounds/index.ts';
+import {
+  finishRecord,
+  type CoordinatorEvent,
+  type DeliveredSum,
+  type SumCollection,
+} from '../rounds/index.ts';
 import { admitHeader, DataOwner, headerId, verifyChunk } from '../vds/index.ts';
 import type { SignedHeader, SumOrder, VerifiedHeader } from '../vds/index.ts';
 import { describeTask, type RoundSettings } from './round-task.ts';
-import { crs, nameOf, seal, type Sealed } from './sealing.ts';
-import { lanesOf } from './sums.ts';
+import { crs, nameOf, seal } from './sealing.ts';
 
 type Outcome = Extract<CoordinatorEvent, { type: 'collected' }>['outcome'];
 
@@ -72,27 +76,20 @@ export class SimulatedOwner {
   }
 
   /** Admits a sum that was delivered, and makes the next model of it. @param now ms */
-  close(
-    asked: Extract<CoordinatorEffect, { type: 'collect' }>,
-    { signed, payloads }: Sealed,
-    now: number,
-  ): Outcome {
-    const { round, scales, order, record } = asked;
-    const sum = this.#admitSum(signed, order);
+  close(collection: SumCollection, delivered: DeliveredSum, now: number): Outcome {
+    const { round, order, record } = collection.asked;
+    const sum = this.#admitSum(delivered.signed, order);
     if (!sum.ok) return refused(sum.error);
-    if (payloads.length !== sum.value.columns.length) return refused('sum: not all of its chunks');
-    for (const [index, payload] of payloads.entries()) {
+    for (const [index, payload] of delivered.payloads.entries()) {
       const verified = verifyChunk(sum.value, index, payload);
       if (!verified.ok) return refused(`sum chunk ${index}: ${verified.error}`);
     }
-    const base = at(this.models, round - 1);
-    const total = totalOf(order.summands.map(({ weight }) => weight));
-    const next = applySum(base, bytesToUint16(lanesOf(payloads)), total, scales, this.tensors);
-    if (!next.every(Number.isFinite)) return { type: 'failed', reason: 'the model is not finite' };
-    this.models[round] = next;
+    const next = collection.apply(delivered, at(this.models, round - 1));
+    if (!next.ok) return { type: 'failed', reason: next.error };
+    this.models[round] = next.value;
     const { opening } = sum.value;
-    const model = this.sign(round, next, { opening });
-    const closed = finishRecord(record, modelDigest(next), now);
+    const model = this.sign(round, next.value, { opening });
+    const closed = finishRecord(record, modelDigest(next.value), now);
     return { type: 'closed', record: closed, model, sum: sum.value.signed };
   }
 

@@ -68,13 +68,7 @@ describe('a false sum is refused, and another member is asked', () => {
     ['another γ', wrongBlinding, otherSum],
     ['another member left out', leftOut, otherSum],
     ['other weights', otherWeights, otherSum],
-    [
-      'the sum of another round',
-      (terms, sealed) => sealed(sumOf(terms), 2),
-      'sum: of another round',
-    ],
     ['a true header and other bytes', otherPayload, 'sum chunk 0: chunk digest'],
-    ['a true header and no bytes', (terms, sealed) => ({ ...honestly(terms, sealed), payloads: [] }), 'sum: not all of its chunks'], // prettier-ignore
   ];
 
   test.each(lies)('%s', (_, lie, reason) => {
@@ -85,6 +79,22 @@ describe('a false sum is refused, and another member is asked', () => {
     expect(network.run(closed, minute)).toBe(true);
     expect(network.log).toContain(`${shortId(liar.identity.id)}: sum refused: ${reason}`);
     expect(network.collections).toHaveLength(2);
+    expect(at(network.collections, 1).from).not.toBe(liar.identity.id);
+    expectAgreement(setting);
+  });
+
+  const halves: [string, SumMaker, string][] = [
+    ['the sum of another round', (terms, sealed) => sealed(sumOf(terms), 2), 'the header is not of the sum that was asked for'], // prettier-ignore
+    ['a true header and no bytes', (terms, sealed) => ({ ...honestly(terms, sealed), payloads: [] }), 'its sum was not delivered in time'], // prettier-ignore
+  ];
+
+  test.each(halves)('%s is waited for, then another one is asked', (_, lie, said) => {
+    const setting = start(3);
+    const { network, closed } = setting;
+    const liar = askedFirst(setting);
+    liar.makeSum = lie;
+    expect(network.run(closed, minute)).toBe(true);
+    expect(network.log).toContain(`${shortId(liar.identity.id)}: ${said}`);
     expect(at(network.collections, 1).from).not.toBe(liar.identity.id);
     expectAgreement(setting);
   });

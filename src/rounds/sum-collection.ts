@@ -1,9 +1,11 @@
-import { bytesToUint16, concatBytes, err, ok, type PeerId, type Result } from '../src/lib/index.ts'; // prettier-ignore
-import { applySum, totalOf, type Tensor } from '../src/learning/index.ts';
-import type { CoordinatorEffect } from '../src/rounds/index.ts';
-import { blindingBytes, chunkCount, decodeHeader, payloadBytes, type ScalarCount, type SignedHeader } from '../src/vds/index.ts'; // prettier-ignore
+import { applySum, totalOf, type Tensor } from '../learning/index.ts';
+import { bytesToUint16, concatBytes, err, ok, type PeerId, type Result } from '../lib/index.ts';
+import type { ClientMessage } from '../protocol/index.ts';
+import { blindingBytes, chunkCount, decodeHeader, payloadBytes, type ScalarCount, type SignedHeader } from '../vds/index.ts'; // prettier-ignore
+import type { CoordinatorEffect } from './coordinator-state.ts';
 
-export type CollectEffect = Extract<CoordinatorEffect, { type: 'collect' }>;
+export type Collect = Extract<CoordinatorEffect, { type: 'collect' }>;
+type Message<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T }>;
 
 /** A whole sum, as one member delivered it. Nothing of it is verified yet. */
 export interface DeliveredSum {
@@ -12,15 +14,15 @@ export interface DeliveredSum {
 }
 
 /** Puts the header and the chunks of one member's sum together, and makes the next model of them. */
-export class SumCollector {
-  readonly asked: CollectEffect;
+export class SumCollection {
+  readonly asked: Collect;
   readonly #tensors: readonly Tensor[];
   readonly #scalars: ScalarCount;
   readonly #sumBytes: number;
   readonly #parts: (Uint8Array | undefined)[];
   #signed: SignedHeader | null = null;
 
-  constructor(asked: CollectEffect, tensors: readonly Tensor[], scalars: ScalarCount) {
+  constructor(asked: Collect, tensors: readonly Tensor[], scalars: ScalarCount) {
     this.asked = asked;
     this.#tensors = tensors;
     this.#scalars = scalars;
@@ -29,9 +31,27 @@ export class SumCollector {
     this.#parts = Array.from({ length: chunks }, () => undefined);
   }
 
-  /** Takes the sum's header; the error says what is wrong with it. */
-  open(from: PeerId, signed: SignedHeader): Result<null> {
+  /** Which sum it is: of whom, for which manifest. */
+  get about() {
+    const { from, round, attempt, revision } = this.asked;
+    return { from, round, attempt, revision };
+  }
+
+  /**
+   * Takes a part of a sum.
+   *
+   * @returns the whole sum once all of it is there; the error says what is wrong with the part
+   */
+  take(from: PeerId, part: Message<'sum-header'> | Message<'sum'>): Result<DeliveredSum | null> {
+    const { round, attempt, revision } = this.asked;
+    // One that was asked for before.
+    if (part.round !== round || part.attempt !== attempt || part.revision !== revision) return ok(null); // prettier-ignore
     if (from !== this.asked.from) return err('a sum from somebody who was not asked');
+    const taken = part.type === 'sum' ? this.#add(part) : this.#open(from, part);
+    return taken.ok ? ok(this.#delivered) : taken;
+  }
+
+  #open(from: PeerId, { signed }: Message<'sum-header'>): Result<null> {
     const header = decodeHeader(signed.header);
     if (!header.ok) return header;
     const { author, kind, round, byteLength } = header.value;
@@ -43,9 +63,7 @@ export class SumCollector {
     return ok(null);
   }
 
-  /** Takes a chunk; the error says what is wrong with it. */
-  add(from: PeerId, index: number, payload: Uint8Array): Result<null> {
-    if (from !== this.asked.from) return err('a sum from somebody who was not asked');
+  #add({ index, payload }: Message<'sum'>): Result<null> {
     if (index >= this.#parts.length) return err(`sum chunk ${index} is out of range`);
     const expected = payloadBytes(this.#sumBytes, this.#scalars, 'sum', index);
     if (payload.length !== expected) return err(`sum chunk ${index} has a wrong length`);
@@ -53,8 +71,7 @@ export class SumCollector {
     return ok(null);
   }
 
-  /** The sum, once header and chunks are all there. */
-  get delivered(): DeliveredSum | null {
+  get #delivered(): DeliveredSum | null {
     const payloads = this.#parts.filter((part) => part !== undefined);
     if (this.#signed === null || payloads.length < this.#parts.length) return null;
     return { signed: this.#signed, payloads };
