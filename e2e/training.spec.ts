@@ -6,22 +6,23 @@ import type { TaskRoom } from '../signaling/task-room.ts';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { closedRound, expect, selfId, test } from './swarm.ts';
 
-test('four contexts train two rounds and arrive at equal models, most bytes peer to peer', async ({
+test('four contexts train eight rounds and arrive at equal models, most bytes peer to peer', async ({
   coordinate,
   openTab,
 }) => {
   const { url, traffic, room } = await coordinate({
     minimum: 4,
+    rounds: 8,
     model: { kind: 'mlp', hidden: [128] },
   });
   const tabs = await Promise.all([1, 2, 3, 4].map(() => openTab(url)));
   for (const tab of tabs) await expect(tab.getByTestId('finished')).toBeVisible();
-  const digests = await Promise.all(tabs.map((tab) => closedRound(tab, 2)));
+  const digests = await Promise.all(tabs.map((tab) => closedRound(tab, 8)));
   expect(new Set(digests).size).toBe(1);
   for (const tab of tabs) await expect(tab.locator('[data-testid=peer-row][data-route=host]')).toHaveCount(3); // prettier-ignore
   const states = await Promise.all(tabs.map(tabSnapshot));
   for (const state of states) {
-    expect(state.digests[2]).toBe(digests[0]);
+    expect(state.digests[8]).toBe(digests[0]);
     expect(state.totals.rejected).toBe(0);
     expect(state.totals.verified).toBeGreaterThan(0);
   }
@@ -52,8 +53,8 @@ for (const [topology, connections] of [
 /** Every round was audited and held; a tab whose database is emptied behind its back fails. */
 async function expectAudits(room: TaskRoom, tab: Page) {
   const { auditor, epoch } = room;
-  await expect.poll(() => auditor.records.length).toBe(2);
-  expect(auditor.records.map(({ verdict }) => verdict.ok)).toEqual([true, true]);
+  await expect.poll(() => auditor.records.length).toBe(8);
+  expect(auditor.records.every(({ verdict }) => verdict.ok)).toBe(true);
   const holder = (await selfId(tab)) as PeerId;
   const newest = headerId(room.snapshot().model.header);
   expect((await auditor.audit(holder, newest, [0, 5], epoch)).verdict).toMatchObject({ ok: true });
@@ -83,7 +84,7 @@ async function expectValues(tab: Page, { header: bytes }: SignedHeader) {
   const header = decodeHeader(bytes);
   if (!header.ok) throw new Error(header.error);
   const { columns, y, pi } = header.value;
-  const line = tab.locator('[data-testid=proof-line][data-what="model 2"]');
+  const line = tab.locator('[data-testid=proof-line][data-what="model 8"]');
   await line.locator('summary').click();
   const values = line.getByTestId('proof-values');
   await values.getByLabel('Chunk, of').selectOption('3');
@@ -93,7 +94,7 @@ async function expectValues(tab: Page, { header: bytes }: SignedHeader) {
   }
   const z = openingPointOf(header.value).toString(16).padStart(64, '0');
   await expect(values).toContainText(z);
-  const sum = tab.locator('[data-testid=proof-line][data-what="sum 2"]');
+  const sum = tab.locator('[data-testid=proof-line][data-what="sum 8"]');
   await sum.locator('summary').click();
   await expect(sum).toContainText('this tab computed Σ aₖ·Cₖ');
 }

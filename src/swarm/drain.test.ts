@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Drain, firstWindow } from './drain.ts';
 
@@ -33,4 +34,31 @@ test('a slow channel, of which little is ever sent at once, is measured all the 
   expect(drain.window).toBe(8_192);
   for (let k = 0; k < 30; k++) send(drain, 8_000, 100, 20_000 + 1_000 * k);
   expect(drain.window).toBeGreaterThan(25_000);
+});
+
+test('who fills a channel never thinks that it is above its low mark when it is not', () => {
+  const step = fc.record({ bytes: fc.integer({ min: 1, max: 60_000 }), percents: fc.array(fc.nat(100), { maxLength: 3 }), ms: fc.nat(300) }); // prettier-ignore
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const drain = new Drain();
+      let [left, believed, now] = [0, 0, 0];
+      const sent = (bytes: number) => {
+        const wasAbove = left > drain.lowMark;
+        left -= bytes;
+        if (!wasAbove || left > drain.lowMark) return;
+        drain.drained(left, now);
+        believed = left;
+      };
+      for (const { bytes, percents, ms } of steps) {
+        left += bytes;
+        believed += bytes;
+        if (drain.handed(bytes, left, now)) believed = left;
+        now += ms;
+        for (const percent of percents) sent(Math.floor((percent * left) / 100));
+        // Below the mark nothing tells any more.
+        if (left <= drain.lowMark) expect(believed).toBeLessThanOrEqual(drain.lowMark);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });

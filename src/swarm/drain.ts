@@ -9,6 +9,9 @@ export const firstWindow = 8 * limits.leastFrameBytes;
 /** bytes a ms; what is thought of what was not measured yet */
 export const firstRate = firstWindow / windowMs;
 
+/** ms; what was not heard of for so long, and was little, has been sent. */
+const idleMs = 50;
+
 /** How fast something sends what it is handed, measured while it has something to send. */
 export class Throughput {
   /** bytes a ms; null: not measured yet. */
@@ -24,6 +27,13 @@ export class Throughput {
     this.#handed += bytes;
   }
 
+  /** There was nothing to send for a while: what was left went, nobody knows when. */
+  idle(now: number): void {
+    if (now <= this.#since + idleMs) return;
+    this.#left = 0;
+    this.#handed = 0;
+  }
+
   /**
    * So much is left of what was handed over.
    *
@@ -33,8 +43,8 @@ export class Throughput {
     const sent = this.#left + this.#handed - left;
     const rate = sent / Math.max(1, now - this.#since);
     if (this.rate === null) this.rate = sent >= much ? rate : null;
-    else if (rate > this.rate) this.rate = rate;
-    else if (sent >= much) this.rate += (rate - this.rate) / 4;
+    else if (rate > this.rate && sent >= much) this.rate = rate;
+    else if (rate > this.rate || sent >= much) this.rate += (rate - this.rate) / 4;
     this.#left = left;
     this.#handed = 0;
     this.#since = now;
@@ -47,8 +57,8 @@ export class Throughput {
  */
 export class Drain {
   readonly #throughput = new Throughput();
-  /** bytes handed over since who fills the channel was told what is in it. */
-  #untold = 0;
+  /** bytes that who fills the channel thinks are in it: it is not told of every one that is sent. */
+  #believed = 0;
 
   /** bytes that may wait in the channel */
   get window(): number {
@@ -64,20 +74,21 @@ export class Drain {
 
   /**
    * @param left bytes in the channel now
-   * @returns whether who fills it is to be told: it may think that all is still there
+   * @returns whether who fills it is to be told: it thinks that more is left than the low mark, and
+   *   less is, so that no draining below it is going to tell
    */
   handed(bytes: number, left: number, now: number): boolean {
     this.#throughput.handed(bytes, now);
-    this.#untold += bytes;
-    if (this.#untold < this.lowMark || left > this.lowMark) return false;
-    this.#untold = 0;
+    this.#believed += bytes;
+    if (this.#believed <= this.lowMark || left > this.lowMark) return false;
+    this.#believed = left;
     return true;
   }
 
   /** The channel had more than its low mark, and has so many bytes left: who fills it is to be told. */
   drained(left: number, now: number): void {
     this.#throughput.drained(left, Math.min(limits.leastFrameBytes, this.window / 2), now);
-    this.#untold = 0;
+    this.#believed = left;
   }
 }
 

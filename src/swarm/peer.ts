@@ -61,10 +61,9 @@ export class Peer {
     return this.session.ready;
   }
 
-  /** bytes of blocks that its channel is to send: what it hears nothing of is not counted. */
+  /** bytes of blocks that its channel is to send: of what is below the low mark nobody hears when it is sent. */
   get sending(): number {
-    const inChannel = this.blocksBuffered > lowMarkOf(this.window) ? this.blocksBuffered : 0;
-    return this.reading + inChannel;
+    return this.blocksBuffered > lowMarkOf(this.window) ? this.blocksBuffered : 0;
   }
 
   /** The channel says what is in it. bytes */

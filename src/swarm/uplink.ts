@@ -34,6 +34,11 @@ export class Uplink {
     this.#throughput.handed(bytes, now);
   }
 
+  /** No channel has as much that it would tell when that is sent. */
+  idle(now: number): void {
+    this.#throughput.idle(now);
+  }
+
   /** @param left bytes of blocks that are in channels yet, as far as they say */
   drained(left: number, now: number): void {
     this.#throughput.drained(left, limits.leastFrameBytes / 4, now);

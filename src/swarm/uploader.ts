@@ -81,11 +81,13 @@ export class Uploader {
     const all = [...peers];
     if (!all.some(({ queue }) => queue.length > 0)) return;
     this.#spread(all, now);
-    let sending = all.reduce((sum, peer) => sum + peer.sending, 0);
-    while (sending < this.#uplink.window) {
+    const sending = all.reduce((sum, peer) => sum + peer.sending, 0);
+    if (sending === 0) this.#uplink.idle(now);
+    let underWay = all.reduce((sum, peer) => sum + peer.reading, sending);
+    while (underWay < this.#uplink.window) {
       const next = nextOf(all);
       if (next === undefined) break;
-      sending += this.#serveOne(next, now);
+      underWay += this.#serveOne(next, now);
     }
     // The first of them may have taken what another one asks for.
     this.#spread(all, now);

@@ -18,23 +18,25 @@ export function ChunksCard() {
       {rows.length === 0 ? (
         <Empty>The model’s chunks show up here as soon as this tab has joined.</Empty>
       ) : (
-        <div className="mm-chunks" role="table" aria-label="Chunks by batch">
-          <div className="mm-chunks-row mm-chunks-head" role="row">
-            <span role="columnheader">Batch</span>
-            <span role="columnheader">This tab</span>
-            <span role="columnheader" className="mm-number">
-              Held
-            </span>
-            <span
-              role="columnheader"
-              title="As far as they have told: nobody announces what we hold"
-            >
-              Neighbours
-            </span>
+        <div className="mm-scroll" tabIndex={0} role="region" aria-label="Table of chunks">
+          <div className="mm-chunks" role="table" aria-label="Chunks by batch">
+            <div className="mm-chunks-row mm-chunks-head" role="row">
+              <span role="columnheader">Batch</span>
+              <span role="columnheader">This tab</span>
+              <span role="columnheader" className="mm-number">
+                Held
+              </span>
+              <span
+                role="columnheader"
+                title="As far as they have told: nobody announces what we hold"
+              >
+                Neighbours
+              </span>
+            </div>
+            {rows.map((batch) => (
+              <Row key={batch.header} batch={batch} you={batch.author === self} />
+            ))}
           </div>
-          {rows.map((batch) => (
-            <Row key={batch.header} batch={batch} you={batch.author === self} />
-          ))}
         </div>
       )}
       <DiskLine />

@@ -5,40 +5,44 @@ import { PeerName } from './peer-name.tsx';
 import { Empty, SectionCard } from './section-card.tsx';
 import { useApp } from './use-app.ts';
 
-/** Everybody who has joined the task, this tab first. */
+/** Everybody who has joined the task: this tab first, then who trains, who seeds, who is away. */
 export function MembersCard() {
   const members = useApp((state) => state.members);
   const self = useApp((state) => state.self);
   const cohort = useApp((state) => state.cohort);
   const running = useApp((state) => state.round !== null);
-  const sorted = members.toSorted((a, b) => Number(b.peer === self) - Number(a.peer === self));
+  const rank = ({ peer, online, ready }: Member) =>
+    peer === self ? 0 : !online ? 3 : ready ? 1 : 2;
+  const sorted = members.toSorted((a, b) => rank(a) - rank(b));
   const online = members.filter((member) => member.online).length;
   return (
     <SectionCard title="Members" aside={<span className="mm-aside">{online} online</span>}>
       {members.length === 0 ? (
         <Empty>Nobody has joined yet.</Empty>
       ) : (
-        <table className="mm-table">
-          <thead>
-            <tr>
-              <th scope="col">Member</th>
-              <th scope="col">State</th>
-              <th scope="col" className="mm-number">
-                Samples
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {sorted.map((member) => (
-              <Row
-                key={member.peer}
-                member={member}
-                you={member.peer === self}
-                training={running && cohort.includes(member.peer)}
-              />
-            ))}
-          </tbody>
-        </table>
+        <div className="mm-scroll" tabIndex={0} role="region" aria-label="Table of members">
+          <table className="mm-table">
+            <thead>
+              <tr>
+                <th scope="col">Member</th>
+                <th scope="col">State</th>
+                <th scope="col" className="mm-number">
+                  Samples
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {sorted.map((member) => (
+                <Row
+                  key={member.peer}
+                  member={member}
+                  you={member.peer === self}
+                  training={running && cohort.includes(member.peer)}
+                />
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
     </SectionCard>
   );

@@ -14,7 +14,7 @@ export function PeersCard() {
       {peers.length === 0 ? (
         <Empty>No direct connection to another tab yet.</Empty>
       ) : (
-        <div className="mm-scroll-x" tabIndex={0} role="region" aria-label="Table of peers">
+        <div className="mm-scroll" tabIndex={0} role="region" aria-label="Table of peers">
           <table className="mm-table mm-peers">
             <thead>
               <tr>
