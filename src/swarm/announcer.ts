@@ -1,6 +1,6 @@
 import type { HeaderId } from '../lib/index.ts';
 import { limits } from '../protocol/index.ts';
-import type { Batch } from './inventory.ts';
+import type { Batch } from './batch.ts';
 import type { Outbox } from './outbox.ts';
 import { patience } from './patience.ts';
 import type { Peer } from './peer.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { at, Bitfield, seededRandom, type HeaderId } from '../lib/index.ts';
-import { Batch, Inventory, type Holdings } from './inventory.ts';
+import { Batch, type Holdings } from './batch.ts';
+import { Inventory } from './inventory.ts';
 import { pickChunk } from './picker.ts';
 import { testHeader, testPeer } from './testing.ts';
 

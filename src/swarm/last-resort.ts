@@ -1,6 +1,8 @@
 import { chunkKey, shuffle, type ChunkKey, type PeerId, type Random } from '../lib/index.ts';
 import type { SwarmEvent } from './events.ts';
-import type { Batch, Chunk, Inventory } from './inventory.ts';
+import type { Batch } from './batch.ts';
+import type { Chunk } from './buckets.ts';
+import type { Inventory } from './inventory.ts';
 import type { Outbox } from './outbox.ts';
 import { patience } from './patience.ts';
 import type { Peer } from './peer.ts';

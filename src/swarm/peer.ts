@@ -1,7 +1,7 @@
 import type { PeerId } from '../lib/index.ts';
 import { firstWindow, lowMarkOf } from './drain.ts';
 import type { Block } from './events.ts';
-import type { Holdings } from './inventory.ts';
+import type { Holdings } from './batch.ts';
 import { Pipeline } from './pipeline.ts';
 import { Rate } from './rate.ts';
 import type { PeerTotals } from './reputation.ts';

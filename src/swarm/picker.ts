@@ -1,5 +1,7 @@
 import { randomInt, type Random } from '../lib/index.ts';
-import type { Chunk, Holdings, Inventory } from './inventory.ts';
+import type { Holdings } from './batch.ts';
+import type { Chunk } from './buckets.ts';
+import type { Inventory } from './inventory.ts';
 
 /** So many chunks are taken at random at first, to have something to give soon (BEP 3). */
 const atRandom = 4;

@@ -1,11 +1,13 @@
 import { chunkKey, err, ok, type ChunkKey, type HeaderId, type Random, type Result } from '../lib/index.ts'; // prettier-ignore
 import { chunkBytes } from '../vds/index.ts';
 import { Download } from './download.ts';
-import type { Chunk, Inventory } from './inventory.ts';
+import type { Chunk } from './buckets.ts';
+import type { Inventory } from './inventory.ts';
 import type { Outbox } from './outbox.ts';
 import { patience } from './patience.ts';
 import type { Peer } from './peer.ts';
 import { pickChunk } from './picker.ts';
+import { latestOf, soonestOf, worthMoving } from './second-choice.ts';
 import type { Heard } from './session.ts';
 
 type Piece = Extract<Heard, { type: 'piece' }>;
@@ -181,34 +183,13 @@ export class Requester {
     }
   }
 
-  /**
-   * An idle peer is asked for what waits longest with another one, which is told that it need not send
-   * it. One seed's 64 chunks took a hundred peers 1.28–1.31 times as long as their links need, and
-   * 1.42–1.47 times without this, three simulations each.
-   */
   #moveTo(idle: Peer, peers: readonly Peer[], now: number): void {
-    if (idle.pipeline.isSnubbed(now)) return;
-    const wouldGain = ({ header, index }: Download, waitMs: number) => {
-      if (!idle.holdings.has(header.id, index)) return false;
-      const takesMs = idle.pipeline.expectedMs(chunkBytes(header, index));
-      if (waitMs - takesMs < Math.max(takesMs, patience.moveMs)) return false;
-      return this.#inventory.get(header.id)?.isExcluded(index, idle.id, now) === false;
-    };
-    const busy = peers
-      .filter(({ pipeline }) => pipeline.downloads.size > 1)
-      .map((peer) => ({ peer, waitMs: peer.pipeline.expectedMs(0) }))
-      .sort((a, b) => b.waitMs - a.waitMs);
-    for (const { peer, waitMs } of busy) {
-      // Its first one may be on its way already.
-      const waiting = [...peer.pipeline.downloads].slice(1);
-      const moved = waiting.findLast(([key, download]) => wouldGain(download, waitMs) && this.#askers.get(key)?.length === 1); // prettier-ignore
-      if (moved === undefined) continue;
-      const [key, { header, index }] = moved;
-      this.#giveUp(peer, key);
-      const chunk = this.#inventory.chunk(header.id, index);
-      if (chunk) this.#request(idle, chunk, now);
-      return;
-    }
+    const moved = worthMoving(idle, peers, this.#askers, this.#inventory, now);
+    if (moved === null) return;
+    const { from, key, header, index } = moved;
+    this.#giveUp(from, key);
+    const chunk = this.#inventory.chunk(header, index);
+    if (chunk) this.#request(idle, chunk, now);
   }
 
   /** Every missing block is asked for already: idle peers are asked for what is late. */
@@ -216,29 +197,9 @@ export class Requester {
     if (this.#inventory.needed > 0) return;
     for (const peer of able) {
       if (peer.pipeline.downloads.size > 0) continue;
-      const late = this.#latest(peer, now);
+      const late = latestOf(peer, this.#askers, this.#inventory, now);
       if (late !== null) this.#request(peer, late, now);
     }
-  }
-
-  /** Of the chunks that are late and asked of one other peer alone, the one that is so longest. */
-  #latest(peer: Peer, now: number): Chunk | null {
-    let latest: Chunk | null = null;
-    let since = Infinity;
-    for (const [key, askers] of this.#askers) {
-      const [asker] = askers;
-      if (asker === undefined || askers.length > 1 || asker === peer) continue;
-      const download = asker.pipeline.downloads.get(key);
-      if (download === undefined || download.startedAt >= since) continue;
-      if (now < download.startedAt + asker.pipeline.lateMs) continue;
-      const { header, index } = download;
-      if (!peer.holdings.has(header.id, index)) continue;
-      const chunk = this.#inventory.chunk(header.id, index);
-      if (chunk === undefined || chunk.batch.isExcluded(index, peer.id, now)) continue;
-      latest = chunk;
-      since = download.startedAt;
-    }
-    return latest;
   }
 
   /** @param until ms */
@@ -303,20 +264,6 @@ function hasOther(peers: ReadonlyMap<unknown, Peer>, than: Peer, header: HeaderI
     if (peer !== than && canBeAsked(peer) && peer.holdings.has(header, index)) return true;
   }
   return false;
-}
-
-/** Who would deliver another block first. */
-function soonestOf(peers: readonly Peer[]): Peer {
-  let [soonest] = peers;
-  let least = Infinity;
-  for (const peer of peers) {
-    const expected = peer.pipeline.expectedMs(peer.session.blockBytes);
-    if (expected >= least) continue;
-    least = expected;
-    soonest = peer;
-  }
-  if (soonest === undefined) throw new Error('bug: nobody to choose from');
-  return soonest;
 }
 
 function blockKey(chunk: ChunkKey, offset: number, length: number): string {

@@ -1,7 +1,8 @@
 import { shortId, type HeaderId } from '../lib/index.ts';
 import type { Announcer } from './announcer.ts';
 import type { SwarmEvent } from './events.ts';
-import type { Batch, Inventory } from './inventory.ts';
+import type { Batch } from './batch.ts';
+import type { Inventory } from './inventory.ts';
 import type { LastResort } from './last-resort.ts';
 import type { Connections } from './connections.ts';
 import type { Outbox } from './outbox.ts';
