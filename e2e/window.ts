@@ -46,7 +46,9 @@ export async function openWindow(): Promise<RealWindow> {
         async evaluate<T>(expression: string) {
           const options = { expression, returnByValue: true, awaitPromise: true };
           const answer = await connection.send('Runtime.evaluate', options, sessionId);
-          return (answer as { result: { value: T } }).result.value;
+          const { result, exceptionDetails } = answer as { result: { value: T }; exceptionDetails?: { text: string } }; // prettier-ignore
+          if (exceptionDetails) throw new Error(`${expression}: ${exceptionDetails.text}`);
+          return result.value;
         },
         async show() {
           await connection.send('Target.activateTarget', { targetId });

@@ -146,11 +146,11 @@ export class Participant {
         void this.#showState(effect);
         return;
       case 'join':
-        this.#enter(effect.welcome, effect.task);
+        this.#enter(effect);
         this.#join(effect);
         return;
       case 'rejoin':
-        this.#enter(effect.welcome);
+        this.#enter(effect);
         this.#tab?.setIceServers(effect.welcome.iceServers);
         return;
       case 'renew':
@@ -195,10 +195,9 @@ export class Participant {
     });
   }
 
-  #enter(welcome: Effect<'join'>['welcome'], id = this.store.getState().task?.id): void {
+  #enter({ task: id, welcome }: Effect<'join' | 'rejoin'>): void {
     const { description, history, lastRound } = welcome;
-    const task = id === undefined ? null : { id, description };
-    this.store.setState({ connection: { state: 'online' }, task, history, lastRound, finished: false }); // prettier-ignore
+    this.store.setState({ connection: { state: 'online' }, task: { id, description }, history, lastRound, finished: false }); // prettier-ignore
   }
 
   #join({ task, welcome: { description, membership, iceServers } }: Effect<'join'>): void {

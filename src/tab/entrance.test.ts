@@ -32,7 +32,11 @@ describe('a welcome', () => {
     const entrance = new Entrance(null);
     const first = entrance.handle(welcome());
     expect(first).toMatchObject([{ type: 'join', task }, { type: 'renew', afterMs: null }, { type: 'pass' }]); // prettier-ignore
-    expect(entrance.handle(welcome())).toMatchObject([{ type: 'rejoin' }, {}, { type: 'pass' }]);
+    expect(entrance.handle(welcome())).toMatchObject([
+      { type: 'rejoin', task },
+      {},
+      { type: 'pass' },
+    ]);
     // A coordinator that restarts is asked for the same task.
     expect(entrance.handle({ type: 'challenge', nonce, version: protocolVersion })).toMatchObject([{ task }]); // prettier-ignore
     expect(entrance.handle({ type: 'show-state' })).toEqual([{ type: 'show-state', task }]);

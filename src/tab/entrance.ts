@@ -12,7 +12,7 @@ export type EntranceEffect =
   /** The first welcome: take part in the task. */
   | { readonly type: 'join'; readonly task: TaskId; readonly welcome: Message<'welcome'> }
   /** One after a reconnection, to the task that this tab takes part in. */
-  | { readonly type: 'rejoin'; readonly welcome: Message<'welcome'> }
+  | { readonly type: 'rejoin'; readonly task: TaskId; readonly welcome: Message<'welcome'> }
   /** Credentials expire: connect anew in so long, or, null, need not. ms */
   | { readonly type: 'renew'; readonly afterMs: number | null }
   /** The connection ends, and the coordinator is tried again. */
@@ -67,13 +67,11 @@ export class Entrance {
       return [{ type: 'stop', reason }];
     }
     const doesExpire = welcome.iceServers.some(({ credential }) => credential !== undefined);
-    const first: EntranceEffect = this.#hasJoined
-      ? { type: 'rejoin', welcome }
-      : { type: 'join', task, welcome };
+    const type = this.#hasJoined ? 'rejoin' : 'join';
     this.#task = task;
     this.#hasJoined = true;
     return [
-      first,
+      { type, task, welcome },
       { type: 'renew', afterMs: doesExpire ? renewAfterMs : null },
       { type: 'pass', message: welcome },
     ];

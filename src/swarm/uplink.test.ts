@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { firstWindow } from './drain.ts';
+import { Uplink } from './uplink.ts';
+
+/** Hands over so many bytes, of which so many are left after `ms`. */
+function send(uplink: Uplink, bytes: number, left: number, now: number, ms: number): void {
+  uplink.handed(bytes, now);
+  uplink.drained(left, now + ms);
+}
+
+test('what may be in all channels together is what they send in 100 ms', () => {
+  const uplink = new Uplink();
+  expect(uplink.window).toBe(firstWindow);
+  send(uplink, 20_000, 0, 0, 100);
+  expect(uplink.window).toBe(20_000);
+  expect(uplink.msFor(1_000)).toBe(5);
+  // It became slower, and is believed little by little.
+  for (let k = 1; k < 30; k++) send(uplink, 10_000, 0, 10_000 * k, 100);
+  expect(uplink.window).toBeCloseTo(10_000, -2);
+});
+
+test('a while in which there was little to send, of which nobody heard the end, counts for nothing', () => {
+  const uplink = new Uplink();
+  send(uplink, 20_000, 0, 0, 100);
+  for (let k = 1; k < 30; k++) {
+    const now = 10_000 * k;
+    uplink.idle(now);
+    send(uplink, 20_000, 3_000, now, 85);
+  }
+  expect(uplink.window).toBeGreaterThan(19_000);
+});
