@@ -9,13 +9,26 @@ import { expect, selfId, test, watchConnections } from './swarm.ts';
 function corruptPieces(pieces: number) {
   const send = Reflect.get(RTCDataChannel.prototype, 'send') as (data: unknown) => void;
   let left = pieces;
-  RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
-    // An array of five, whose first is the number of the type.
-    const piece = (frame: Uint8Array) => frame[0] === 0x85 && frame[1] === 12;
-    if (data instanceof Uint8Array && piece(data) && left-- > 0) {
-      const place = data.length >> 1;
-      data[place] = (data[place] ?? 0) ^ 1;
+  /** Where the bytes of a piece begin and end, if one begins there: an array of five, whose first is 12. */
+  const pieceAt = (frame: Uint8Array, at: number) => {
+    if (frame[at] !== 0x85 || frame[at + 1] !== 12) return null;
+    const head = frame.indexOf(0x59, at + 2); // a byte string of up to 64 KiB
+    const start = head + 3;
+    const end = start + (((frame[head + 1] ?? 0) << 8) | (frame[head + 2] ?? 0));
+    return head > 0 && head < at + 12 && end <= frame.length ? { start, end } : null;
+  };
+  const corrupt = (frame: Uint8Array) => {
+    for (let at = 0; at < frame.length && left > 0; at++) {
+      const piece = pieceAt(frame, at);
+      if (piece === null) continue;
+      const place = (piece.start + piece.end) >> 1;
+      frame[place] = (frame[place] ?? 0) ^ 1;
+      left--;
+      at = piece.end - 1;
     }
+  };
+  RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
+    if (data instanceof Uint8Array) corrupt(data);
     send.call(this, data);
   };
 }

@@ -248,8 +248,9 @@ const dataChannel: Way = async (question, reply) => {
       if (effect.type === 'send') {
         const decoded = peerCodec.decode(peerCodec.encode(effect.message));
         assert(decoded.ok, 'what an engine sends can be read');
-        const message = decoded.value;
-        onTheWay.push(() => handle(effect.peer, { type: 'message', peer: at, message }));
+        for (const message of decoded.value) {
+          onTheWay.push(() => handle(effect.peer, { type: 'message', peer: at, message }));
+        }
       } else if (effect.type === 'answer') {
         const answer = await reply(effect.question, parties);
         handle(at, { type: 'answered', peer: effect.peer, id: effect.id, answer });

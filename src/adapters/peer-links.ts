@@ -2,7 +2,7 @@
 import SimplePeer from 'simple-peer/simplepeer.min.js';
 import { Budget, hexToBytes, type PeerId } from '../lib/index.ts';
 import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
-import { Drain, offers, type ChannelEnds } from '../swarm/index.ts';
+import { Drain, offers, Packer, type ChannelEnds } from '../swarm/index.ts';
 import { now } from './clock.ts';
 
 export interface PeerLinksEvents {
@@ -25,6 +25,7 @@ interface Link {
   readonly session: number;
   channel: RTCDataChannel | null;
   readonly drain: Drain;
+  readonly packer: Packer;
 }
 
 const firstRetryMs = 500;
@@ -55,12 +56,20 @@ export class PeerLinks {
   /** How many connections each neighbour may still offer. */
   readonly #offers = new Map<PeerId, Budget>();
   #neighbours: ReadonlySet<PeerId> = new Set();
+  /** Whose messages wait for the next task: its message is one. A timer would be late in hidden tabs. */
+  readonly #waiting = new Set<PeerId>();
+  readonly #flushSoon = new MessageChannel();
   #sessions = Math.floor(Math.random() * 0x7fffffff);
 
   constructor(self: PeerId, iceServers: RTCIceServer[], events: PeerLinksEvents) {
     this.#self = self;
     this.#iceServers = iceServers;
     this.#events = events;
+    this.#flushSoon.port1.onmessage = () => {
+      const waiting = [...this.#waiting];
+      this.#waiting.clear(); // what is said from here on has a task of its own
+      for (const peer of waiting) this.#flush(peer);
+    };
   }
 
   /** For connections from now on. */
@@ -107,30 +116,42 @@ export class PeerLinks {
     }
   }
 
+  /** What is said before the page's next task goes in one frame. */
   send(peer: PeerId, message: PeerMessage): void {
     const link = this.#links.get(peer);
-    const channel = link?.channel;
-    if (link === undefined || channel?.readyState !== 'open') return; // its close is under way
-    const frame = peerCodec.encode(message);
-    // Whoever reads nothing must not fill our memory, nor hold up what is for others.
-    if (channel.bufferedAmount > limits.bufferedMostBytes) {
-      this.close(peer);
-      return;
-    }
+    if (link?.channel?.readyState !== 'open') return; // its close is under way
+    const full = link.packer.add(peerCodec.encode(message));
+    if (full !== null) this.#sendFrame(peer, link, full);
+    if (this.#waiting.size === 0) this.#flushSoon.port2.postMessage(null);
+    this.#waiting.add(peer);
+  }
+
+  #flush(peer: PeerId): void {
+    const link = this.#links.get(peer);
+    const frame = link?.packer.take();
+    if (link && frame) this.#sendFrame(peer, link, frame);
+  }
+
+  #sendFrame(peer: PeerId, link: Link, frame: Uint8Array<ArrayBuffer>): void {
+    const { channel, drain } = link;
+    if (channel?.readyState !== 'open') return;
     try {
       channel.send(frame);
     } catch {
-      this.close(peer);
+      link.peer.destroy();
       return;
     }
     const left = channel.bufferedAmount;
-    if (link.drain.handed(frame.length, left, now())) {
-      this.#events.buffered(peer, left, link.drain.window);
+    // Whoever reads nothing must not fill our memory, nor hold up what is for others.
+    if (left > limits.bufferedMostBytes) link.peer.destroy();
+    else if (drain.handed(frame.length, left, now())) {
+      this.#events.buffered(peer, left, drain.window);
     }
   }
 
   /** Ends the connection; the offering side makes a new one while it is a neighbour. */
   close(peer: PeerId): void {
+    this.#flush(peer);
     this.#links.get(peer)?.peer.destroy();
   }
 
@@ -144,6 +165,7 @@ export class PeerLinks {
   closeAll(): void {
     this.#neighbours = new Set();
     this.setNeighbours([]);
+    this.#flushSoon.port1.close();
   }
 
   /** A connection costs the browser much: a neighbour has a budget of them. */
@@ -163,7 +185,7 @@ export class PeerLinks {
       trickle: true,
       config: { iceServers: this.#iceServers },
     });
-    const link: Link = { peer, session, channel: null, drain: new Drain() };
+    const link: Link = { peer, session, channel: null, drain: new Drain(), packer: new Packer() };
     this.#links.set(id, link);
     const deadline = setTimeout(() => void peer.destroy(), connectWithinMs);
     peer.on('signal', (data) => this.#events.signal(id, session, JSON.stringify(data)));
@@ -195,7 +217,7 @@ export class PeerLinks {
       up(); // simple-peer gathers statistics before it says 'connect'; the other side may be faster
       if (link.channel === null) return;
       const decoded = peerCodec.decode(data);
-      if (decoded.ok) this.#events.message(id, decoded.value);
+      if (decoded.ok) for (const message of decoded.value) this.#events.message(id, message);
       else this.#events.malformed(id, decoded.error);
     });
     peer.on('error', () => undefined); // 'close' follows
@@ -213,13 +235,13 @@ export class PeerLinks {
   }
 
   /** simple-peer keeps its channel to itself, and reports no drain below its own 64 KiB mark. */
-  #watch(id: PeerId, { peer, drain }: Link): RTCDataChannel {
+  #watch(id: PeerId, { peer, drain, packer }: Link): RTCDataChannel {
     const { _channel: channel } = peer as unknown as { _channel: RTCDataChannel };
     channel.bufferedAmountLowThreshold = drain.lowMark;
     channel.addEventListener('bufferedamountlow', () => {
       drain.drained(channel.bufferedAmount, now());
       channel.bufferedAmountLowThreshold = drain.lowMark;
-      this.#events.buffered(id, channel.bufferedAmount, drain.window);
+      this.#events.buffered(id, channel.bufferedAmount + packer.bytes, drain.window);
     });
     return channel;
   }

@@ -1,4 +1,4 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { decodeFirst, encode, rfc8949EncodeOptions } from 'cborg';
 import { equalBytes, err, messageOf, ok, type Result } from '../lib/index.ts';
 
 /**
@@ -10,6 +10,16 @@ import { equalBytes, err, messageOf, ok, type Result } from '../lib/index.ts';
 export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
   return encode(value, rfc8949EncodeOptions);
 }
+
+const strictly = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowInfinity: false,
+  allowNaN: false,
+  allowBigInt: false,
+  rejectDuplicateMapKeys: true,
+};
 
 /** bytes; a shorter byte string is encoded again sooner than it is left out. */
 const longBytes = 1024;
@@ -35,20 +45,20 @@ function isCanonical(value: unknown, bytes: Uint8Array): boolean {
  * infinities or tags, no trailing bytes, and nothing but the one canonical encoding.
  */
 export function decodeCanonical(bytes: Uint8Array): Result<unknown> {
-  let value: unknown;
+  const first = decodeFirstCanonical(bytes);
+  if (!first.ok) return first;
+  return first.value.rest.length === 0 ? ok(first.value.value) : err('bytes after its end');
+}
+
+/** The first of a sequence of values (RFC 8742), as strictly, and the bytes after it. */
+export function decodeFirstCanonical(
+  bytes: Uint8Array,
+): Result<{ readonly value: unknown; readonly rest: Uint8Array }> {
   try {
-    value = decode(bytes, {
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowInfinity: false,
-      allowNaN: false,
-      allowBigInt: false,
-      rejectDuplicateMapKeys: true,
-    });
-    if (!isCanonical(value, bytes)) return err('not canonical CBOR');
+    const [value, rest] = decodeFirst(bytes, strictly) as [unknown, Uint8Array];
+    const own = bytes.subarray(0, bytes.length - rest.length);
+    return isCanonical(value, own) ? ok({ value, rest }) : err('not canonical CBOR');
   } catch (thrown) {
     return err(messageOf(thrown));
   }
-  return ok(value);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeCanonical, encodeCanonical } from '../crypto/index.ts';
-import { at, concatBytes, equalBytes, type Result } from '../lib/index.ts';
+import { at, concatBytes, equalBytes, ok, type Result } from '../lib/index.ts';
 import { clientCodec, peerCodec, serverCodec } from './codec.ts';
 import { limits } from './limits.ts';
 import type { PeerMessage } from './peer-messages.ts';
@@ -11,15 +11,20 @@ import { clientMessages, peerMessages, serverMessages, whole } from './testing.t
 interface Wire {
   readonly wire: string;
   readonly encode: (message: object) => Uint8Array;
-  readonly decode: (frame: Uint8Array) => Result<{ readonly type: string }>;
+  /** All messages of a frame, of which only those between tabs have more than one. */
+  readonly decode: (frame: Uint8Array) => Result<readonly { readonly type: string }[]>;
   readonly maxBytes: number;
   readonly messages: readonly (readonly [string, fc.Arbitrary<object>])[];
 }
 
 const peerDecode = (frame: Uint8Array) => peerCodec.decode(frame);
 const peerEncode = (message: object) => peerCodec.encode(message as PeerMessage);
-const clientDecode = (frame: Uint8Array) => clientCodec.decode(frame);
-const serverDecode = (frame: Uint8Array) => serverCodec.decode(frame);
+const clientDecode = (frame: Uint8Array) => listed(clientCodec.decode(frame));
+const serverDecode = (frame: Uint8Array) => listed(serverCodec.decode(frame));
+
+function listed<T>(decoded: Result<T>): Result<T[]> {
+  return decoded.ok ? ok([decoded.value]) : decoded;
+}
 
 const wires: Wire[] = [
   {
@@ -68,7 +73,7 @@ describe.each(wires)('messages from $wire', ({ encode, decode, maxBytes, message
   test.each(messages)('%s is read back as it was sent', (_, message) => {
     fc.assert(
       fc.property(message, (sent) => {
-        expect(decode(encode(sent))).toEqual({ ok: true, value: sent });
+        expect(decode(encode(sent))).toEqual({ ok: true, value: [sent] });
       }),
       { numRuns: 60 },
     );
@@ -109,7 +114,7 @@ describe.each(wires)('messages from $wire', ({ encode, decode, maxBytes, message
     expect(errorOf(decode(new Uint8Array(maxBytes + 1)))).toBe(
       `frame of ${maxBytes + 1} bytes, ${maxBytes} allowed`,
     );
-    expect(errorOf(decode(new Uint8Array(maxBytes)))).toMatch(/^malformed frame: /);
+    expect(errorOf(decode(new Uint8Array(maxBytes)))).toMatch(/^(malformed frame|bad message): /);
   });
 
   test('any bytes are a verdict, never an exception', () => {
@@ -142,11 +147,62 @@ describe.each(wires)('messages from $wire', ({ encode, decode, maxBytes, message
           return bytes.map((old, k) => (k === i ? old ^ byte : old));
         }, valid);
         const decoded = decode(damaged);
-        if (decoded.ok) expect(equalBytes(encode(decoded.value), damaged)).toBe(true);
-        else expect(decoded.error).toMatch(/^(malformed frame|bad message): /);
+        if (decoded.ok) {
+          const read = concatBytes(...decoded.value.map((message) => encode(message)));
+          expect(equalBytes(read, damaged)).toBe(true);
+        }
+        if (!decoded.ok) expect(decoded.error).toMatch(/^(malformed frame|bad message): /);
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('frames of several messages between tabs', () => {
+  const message = fc.oneof(...Object.values(peerMessages));
+  const keepAlive = peerCodec.encode({ type: 'keep-alive' });
+
+  test('all are read, in order', () => {
+    fc.assert(
+      fc.property(fc.array(message, { minLength: 1, maxLength: 8 }), (sent) => {
+        expect(peerDecode(concatBytes(...sent.map(peerEncode)))).toEqual({ ok: true, value: sent });
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('one that is wrong, and nothing is taken of the others', () => {
+    const wrong = [new Uint8Array([0x81, 0x18, 0x63]), new Uint8Array([0x81, 0x18, 0x01]), new Uint8Array([0x81])]; // prettier-ignore
+    for (const bytes of wrong) {
+      for (const frame of [
+        [bytes, keepAlive],
+        [keepAlive, bytes],
+        [keepAlive, bytes, keepAlive],
+      ]) {
+        // prettier-ignore
+        expect(errorOf(peerDecode(concatBytes(...frame)))).toMatch(/^(malformed frame|bad message): /);
+      }
+    }
+  });
+
+  test('as many as a frame may hold, and not one more', () => {
+    const full = Array.from({ length: limits.messagesPerFrame }, () => keepAlive);
+    expect(errorOf(peerDecode(concatBytes(...full)))).toBe('accepted');
+    expect(errorOf(peerDecode(concatBytes(...full, keepAlive)))).toBe(
+      `more than ${limits.messagesPerFrame} messages in a frame`,
+    );
+  });
+
+  test('none is refused', () => {
+    expect(errorOf(peerDecode(new Uint8Array(0)))).toMatch(/^malformed frame: /);
+  });
+
+  test('bytes of a piece are its own, whatever kind of array the frame is', () => {
+    const piece: PeerMessage = { type: 'piece', batch: 0, index: 0, offset: 0, bytes: new Uint8Array(100).fill(7) }; // prettier-ignore
+    const frame = Buffer.from(concatBytes(peerEncode(piece), peerEncode(piece)));
+    const decoded = peerCodec.decode(frame);
+    frame.fill(0); // as good as moved elsewhere
+    expect(decoded).toEqual({ ok: true, value: [piece, piece] });
   });
 });
 

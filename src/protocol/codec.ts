@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { decodeCanonical, encodeCanonical } from '../crypto/index.ts';
-import { err, ok, type Result } from '../lib/index.ts';
+import { decodeCanonical, decodeFirstCanonical, encodeCanonical } from '../crypto/index.ts';
+import { err, ok, ownBytes, type Result } from '../lib/index.ts';
 import { limits } from './limits.ts';
 import { peerMessageSchema, type PeerMessage } from './peer-messages.ts';
 import { clientMessageSchema, serverMessageSchema } from './server-messages.ts';
@@ -13,16 +13,6 @@ interface Codec<T> {
   decode(frame: Uint8Array): Result<T>;
 }
 
-/** How a message becomes the value that is encoded, and back. */
-interface Shape<T> {
-  flat(message: T): unknown;
-  /** What is to be checked against the schema. */
-  full(value: unknown): Result<unknown>;
-}
-
-/** Maps with the names of their fields. */
-const named: Shape<unknown> = { flat: (message) => message, full: (value) => ok(value) };
-
 /** An option of a union of messages. */
 interface Option {
   readonly entries: { readonly type: { readonly literal: string } };
@@ -32,19 +22,20 @@ interface Option {
  * Arrays: the number of the message's type, then its fields, in the order of the schema. Names would
  * be five sixths of a `have`, of which a chunk costs one a neighbour.
  */
-function positional<T extends { readonly type: string }>(options: readonly Option[]): Shape<T> {
+function positional(options: readonly Option[]) {
   const layouts = options.map(({ entries }) => ({
     type: entries.type.literal,
     fields: Object.keys(entries).filter((field) => field !== 'type'),
   }));
   const numbers = new Map(layouts.map(({ type }, number) => [type, number]));
   return {
-    flat(message) {
+    flat(message: PeerMessage): unknown {
       const number = numbers.get(message.type) ?? -1;
       const values = message as unknown as Readonly<Record<string, unknown>>;
       return [number, ...(layouts[number]?.fields ?? []).map((field) => values[field])];
     },
-    full(value) {
+    /** What is to be checked against the schema. */
+    full(value: unknown): Result<unknown> {
       if (!Array.isArray(value)) return err('not an array');
       const [number, ...values] = value as unknown[];
       const layout = typeof number === 'number' ? layouts[number] : undefined;
@@ -56,34 +47,68 @@ function positional<T extends { readonly type: string }>(options: readonly Optio
   };
 }
 
-function codec<T>(
-  schema: v.GenericSchema<unknown, T>,
-  maxBytes: number,
-  shape: Shape<T> = named,
-): Codec<T> {
+/** Checks what was decoded. */
+function parse<T>(schema: v.GenericSchema<unknown, T>, value: unknown): Result<T> {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return ok(parsed.output);
+  // The summary quotes what was sent: one line of it is enough.
+  const summary = v.summarize(parsed.issues).replace(/\s+/g, ' ').slice(0, 200);
+  return err(`bad message: ${summary}`);
+}
+
+function codec<T>(schema: v.GenericSchema<unknown, T>, maxBytes: number): Codec<T> {
   return {
-    encode: (message) => encodeCanonical(shape.flat(message)),
+    encode: encodeCanonical,
     decode(frame) {
-      if (frame.length > maxBytes)
-        return err(`frame of ${frame.length} bytes, ${maxBytes} allowed`);
+      if (frame.length > maxBytes) return tooLong(frame, maxBytes);
       const decoded = decodeCanonical(frame);
-      if (!decoded.ok) return err(`malformed frame: ${decoded.error}`);
-      const full = shape.full(decoded.value);
-      if (!full.ok) return err(`bad message: ${full.error}`);
-      const parsed = v.safeParse(schema, full.value);
-      if (parsed.success) return ok(parsed.output);
-      // The summary quotes what was sent: one line of it is enough.
-      const summary = v.summarize(parsed.issues).replace(/\s+/g, ' ').slice(0, 200);
-      return err(`bad message: ${summary}`);
+      return decoded.ok ? parse(schema, decoded.value) : err(`malformed frame: ${decoded.error}`);
     },
   };
 }
 
-export const peerCodec: Codec<PeerMessage> = codec(
-  peerMessageSchema,
-  limits.frameBytes,
-  positional(peerMessageSchema.options),
-);
+function tooLong(frame: Uint8Array, maxBytes: number): Result<never> {
+  return err(`frame of ${frame.length} bytes, ${maxBytes} allowed`);
+}
+
+const positions = positional(peerMessageSchema.options);
+
+/**
+ * Between tabs. A frame is one message or several, one after the other: what a data channel costs it
+ * costs by the frame.
+ */
+export const peerCodec = {
+  encode: (message: PeerMessage) => encodeCanonical(positions.flat(message)),
+
+  /** All of a frame's messages, or none. Never throws; the error says what is wrong. */
+  decode(frame: Uint8Array): Result<PeerMessage[]> {
+    const { frameBytes, messagesPerFrame } = limits;
+    if (frame.length > frameBytes) return tooLong(frame, frameBytes);
+    const messages: PeerMessage[] = [];
+    let rest = frame;
+    do {
+      if (messages.length === messagesPerFrame)
+        return err(`more than ${messagesPerFrame} messages in a frame`);
+      const decoded = decodeFirstCanonical(rest);
+      if (!decoded.ok) return err(`malformed frame: ${decoded.error}`);
+      rest = decoded.value.rest;
+      const isAlone = messages.length === 0 && rest.length === 0;
+      const full = positions.full(isAlone ? decoded.value.value : owning(decoded.value.value));
+      if (!full.ok) return err(`bad message: ${full.error}`);
+      const message = parse(peerMessageSchema, full.value);
+      if (!message.ok) return message;
+      messages.push(message.value);
+    } while (rest.length > 0);
+    return ok(messages);
+  },
+};
+
+/** With bytes of its own: whoever moves those of a piece elsewhere takes nothing from others. */
+function owning(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.map((each: unknown) => (each instanceof Uint8Array ? ownBytes(each) : each));
+}
+
 export const clientCodec: Codec<ClientMessage> = codec(
   clientMessageSchema,
   limits.clientFrameBytes,

@@ -6,6 +6,8 @@ import { maxAskedColumns, maxColumns } from '../vds/index.ts';
 export const limits = {
   /** bytes; a frame between peers: what browsers announce as their largest WebRTC message. */
   frameBytes: 262_144,
+  /** messages in one frame: a bitfield and a header of each of a hundred batches. */
+  messagesPerFrame: 256,
   /** bytes; a peer that takes less per frame would make a chunk of hundreds of blocks. */
   leastFrameBytes: 16_384,
   /** bytes; the largest block asked for at once: what every WebRTC stack carries, less its envelope. */

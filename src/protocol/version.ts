@@ -1,2 +1,2 @@
 /** Both ends of a connection speak the same version or none. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;

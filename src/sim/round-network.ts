@@ -314,8 +314,10 @@ export class RoundNetwork implements World {
       arrive: (isLost) => {
         const decoded = peerCodec.decode(frame);
         assert(decoded.ok, 'what a tab sends can be read');
-        const arriving = isLost ? null : this.#arriving(member, other, decoded.value);
-        if (arriving) this.member(other, { type: 'message', peer: member.id, message: arriving });
+        for (const message of isLost ? [] : decoded.value) {
+          const arriving = this.#arriving(member, other, message);
+          if (arriving) this.member(other, { type: 'message', peer: member.id, message: arriving });
+        }
       },
     });
   }

@@ -366,9 +366,13 @@ export class SwarmNetwork {
   /** A frame comes over a connection that there is. */
   receive(receiver: SimulatedPeer, from: SimulatedPeer, frame: Uint8Array): void {
     const decoded = peerCodec.decode(frame);
-    if (decoded.ok) {
-      this.handle(receiver, { type: 'message', peer: from.id, message: decoded.value });
-    } else this.handle(receiver, { type: 'malformed', peer: from.id, reason: decoded.error });
+    if (!decoded.ok) {
+      this.handle(receiver, { type: 'malformed', peer: from.id, reason: decoded.error });
+      return;
+    }
+    for (const message of decoded.value) {
+      this.handle(receiver, { type: 'message', peer: from.id, message });
+    }
   }
 }
 
