@@ -242,7 +242,8 @@ const dataChannel: Way = async (question, reply) => {
   const onTheWay: (() => void)[] = [];
   return new Promise((resolve, reject) => {
     const handle = (at: PeerId, event: SwarmEvent) => {
-      for (const effect of engines[at]?.handle(event, 0) ?? []) carryOut(at, effect).catch(reject);
+      for (const effect of engines[at]?.handle([event], 0) ?? [])
+        carryOut(at, effect).catch(reject);
     };
     const carryOut = async (at: PeerId, effect: SwarmEffect) => {
       if (effect.type === 'send') {

@@ -4,7 +4,7 @@ import { RunningTab } from '../../src/app/index.ts';
 import { identityOf, sha256 } from '../../src/crypto/index.ts';
 import { hexToBytes, utf8ToBytes, type HeaderId, type TaskId } from '../../src/lib/index.ts';
 import { signMembership, type TaskDescription } from '../../src/protocol/index.ts';
-import type { TabEvent } from '../../src/tab/index.ts';
+import type { Answer } from '../../src/tab/index.ts';
 import { chunkBytes, decodeHeader, headerId, type VerifiedHeader } from '../../src/vds/index.ts';
 import { BareChannels, type BareSignal } from './bare.ts';
 
@@ -66,12 +66,22 @@ async function headerOf(batch: string): Promise<VerifiedHeader> {
   return header;
 }
 
+/** Hears of what is stored. */
+function watching(answer: Answer): Answer {
+  return (...events) => {
+    answer(...events);
+    for (const event of events) if (event.type === 'stored') onStored(event.header);
+  };
+}
+
 function startTab(): void {
   const { self } = known(setup);
   const store = known(storage);
   const identity = identityOfTab(self);
   const task = known(setup).task as TaskId;
   const nothing = () => undefined;
+  // One for all chunks, as the tab's own is.
+  let watched: Answer | undefined;
   const port = storagePort(store, { self: identity.id, ownerKey: owner.id });
   tab = new RunningTab({
     identity,
@@ -88,11 +98,7 @@ function startTab(): void {
     },
     ports: {
       ...port,
-      store: (effect, answer) =>
-        port.store(effect, (event: TabEvent) => {
-          answer(event);
-          if (event.type === 'stored') onStored(event.header);
-        }),
+      store: (effect, answer) => port.store(effect, (watched ??= watching(answer))),
       ...{ tell: nothing, reconnect: nothing, seed: nothing },
       ...{ train: nothing, 'cancel-training': nothing, seal: nothing, aggregate: nothing },
       ...{ 'prove-sum': nothing, feedback: nothing, install: nothing, evaluate: nothing },

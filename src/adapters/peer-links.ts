@@ -9,7 +9,8 @@ export interface PeerLinksEvents {
   signal(to: PeerId, session: number, data: string): void;
   connected(peer: PeerId, ends: ChannelEnds): void;
   disconnected(peer: PeerId): void;
-  message(peer: PeerId, message: PeerMessage): void;
+  /** Those of a frame. */
+  messages(peer: PeerId, messages: readonly PeerMessage[]): void;
   malformed(peer: PeerId, reason: string): void;
   /** By which way the connection goes. */
   routed(peer: PeerId, route: Route): void;
@@ -217,7 +218,7 @@ export class PeerLinks {
       up(); // simple-peer gathers statistics before it says 'connect'; the other side may be faster
       if (link.channel === null) return;
       const decoded = peerCodec.decode(data);
-      if (decoded.ok) for (const message of decoded.value) this.#events.message(id, message);
+      if (decoded.ok) this.#events.messages(id, decoded.value);
       else this.#events.malformed(id, decoded.error);
     });
     peer.on('error', () => undefined); // 'close' follows

@@ -43,7 +43,11 @@ function together<E extends TabEffect>(work: (effects: readonly E[]) => Promise<
         const reason = messageOf(thrown);
         return some.map(({ effect }): TabEvent => ({ type: 'failed', effect, reason }));
       });
-      some.forEach(({ answer }, i) => answer(at(events, i)));
+      const answers = new Map<Answer, TabEvent[]>();
+      some.forEach(({ answer }, i) => {
+        answers.set(answer, [...(answers.get(answer) ?? []), at(events, i)]);
+      });
+      for (const [answer, given] of answers) answer(...given);
     }
     underWay--;
   };

@@ -33,7 +33,8 @@ export class RunningTab {
         this.#routes.delete(peer);
         this.handle({ type: 'disconnected', peer });
       },
-      message: (peer, message) => this.handle({ type: 'message', peer, message }),
+      messages: (peer, messages) =>
+        this.handle(...messages.map((message) => ({ type: 'message' as const, peer, message }))),
       routed: (peer, route) => void this.#routes.set(peer, route),
       malformed: (peer, reason) => this.handle({ type: 'malformed', peer, reason }),
       buffered: (peer, bytes, window) => this.handle({ type: 'buffered', peer, bytes, window }),
@@ -49,8 +50,8 @@ export class RunningTab {
     this.#driver = new TabDriver(this.#tab, all, { now, wakeAt: (time) => this.#alarm.set(time) });
   }
 
-  handle(event: TabEvent): void {
-    this.#driver.handle(event);
+  handle(...events: readonly TabEvent[]): void {
+    this.#driver.handle(...events);
   }
 
   /** Asks a neighbour to prove something of a batch; its answer is yet to be judged. */

@@ -1,4 +1,4 @@
-import { Drain } from '../swarm/index.ts';
+import { Drain, Packer } from '../swarm/index.ts';
 import type { Timeline } from './timeline.ts';
 
 /** How a node is connected to the rest of the world. */
@@ -23,6 +23,8 @@ interface Frame {
 /** One direction of one channel: frames in order, as far as the sender's link has not sent them. */
 export class Channel {
   readonly drain = new Drain();
+  /** What is said in one go, and waits for the end of it. */
+  readonly packer = new Packer();
   readonly to: Node;
   /** What who fills the channel is told. */
   readonly onBuffered: (bytes: number, window: number) => void;

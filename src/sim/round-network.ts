@@ -4,7 +4,7 @@ import { MessageVerifier, RoundCoordinator, SumCollection, type RoundServerMessa
 import type { Collect, CoordinatorEffect, CoordinatorEvent } from '../rounds/index.ts';
 import { Tab, TabDriver, type TabEvent } from '../tab/index.ts';
 import { headerId, MemoryChunkStore, StorageServer, type SignedHeader, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
-import { Node, unbounded } from './access-link.ts';
+import { Node, type Channel, unbounded } from './access-link.ts';
 import type { SealedUpdate } from './averaging.ts';
 import type { RoundSettings } from './round-task.ts';
 import { scalars, seedOf } from './sealing.ts';
@@ -201,8 +201,9 @@ export class RoundNetwork implements World {
     });
   }
 
-  member(member: SimulatedMember, event: TabEvent): void {
-    member.life.driver.handle(event);
+  /** @param events that come together */
+  member(member: SimulatedMember, ...events: readonly TabEvent[]): void {
+    member.life.driver.handle(...events);
   }
 
   #coordinatorEffect(effect: CoordinatorEffect): void {
@@ -308,16 +309,32 @@ export class RoundNetwork implements World {
     const other = this.members.get(to);
     const channel = other && this.#wires.channel(member, other);
     if (!other || !channel) return;
-    const frame = peerCodec.encode(message);
-    member.node.send(channel, {
+    // As in a page: what is said in one go goes in one frame.
+    const isFirst = channel.packer.bytes === 0;
+    const full = channel.packer.add(peerCodec.encode(message));
+    if (full !== null) this.#sendFrame(member, other, channel, full);
+    if (!isFirst) return;
+    this.after(0, () => {
+      const frame = channel.packer.take();
+      if (frame !== null) this.#sendFrame(member, other, channel, frame);
+    });
+  }
+
+  #sendFrame(
+    from: SimulatedMember,
+    to: SimulatedMember,
+    channel: Channel,
+    frame: Uint8Array,
+  ): void {
+    from.node.send(channel, {
       bytes: frame.length,
       arrive: (isLost) => {
         const decoded = peerCodec.decode(frame);
         assert(decoded.ok, 'what a tab sends can be read');
-        for (const message of isLost ? [] : decoded.value) {
-          const arriving = this.#arriving(member, other, message);
-          if (arriving) this.member(other, { type: 'message', peer: member.id, message: arriving });
-        }
+        const messages = isLost ? [] : decoded.value;
+        const arriving = messages.flatMap((each) => this.#arriving(from, to, each) ?? []);
+        const events = arriving.map((each) => ({ type: 'message' as const, peer: from.id, message: each })); // prettier-ignore
+        if (events.length > 0) this.member(to, ...events);
       },
     });
   }

@@ -228,10 +228,12 @@ export class SwarmNetwork {
     });
   }
 
-  /** Feeds an event to an engine and carries out what it decides. */
-  handle(peer: SimulatedPeer, event: SwarmEvent): void {
-    if (event.type === 'message') this.books.heard(event.peer, peer.id, event.message);
-    const effects = peer.engine.handle(event, this.now);
+  /** Feeds events that come together to an engine and carries out what it decides. */
+  handle(peer: SimulatedPeer, ...events: readonly SwarmEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'message') this.books.heard(event.peer, peer.id, event.message);
+    }
+    const effects = peer.engine.handle(events, this.now);
     this.#wakeAt(peer, peer.engine.nextWake(this.now) ?? Infinity);
     for (const effect of effects) this.#carryOut(peer, effect);
     if (peer.tamper === null) this.books.settled(peer.id, this.#slots + 1);
@@ -370,9 +372,8 @@ export class SwarmNetwork {
       this.handle(receiver, { type: 'malformed', peer: from.id, reason: decoded.error });
       return;
     }
-    for (const message of decoded.value) {
-      this.handle(receiver, { type: 'message', peer: from.id, message });
-    }
+    const events = decoded.value.map((message) => ({ type: 'message' as const, peer: from.id, message })); // prettier-ignore
+    this.handle(receiver, ...events);
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { at, Bitfield, type HeaderId } from '../lib/index.ts';
-import { limits, type PeerMessage } from '../protocol/index.ts';
+import { at, Bitfield, concatBytes, type HeaderId } from '../lib/index.ts';
+import { limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
 import { SwarmNetwork, type SimulatedPeer } from './swarm-network.ts';
 
 /** N peers, each with an update of its own that all are to have. */
@@ -552,6 +552,28 @@ describe('a peer that does not keep its word', () => {
     }
     expect(network.closes.at(-1)).toMatchObject({ peer: holder.id, reason: 'header announced twice' }); // prettier-ignore
   });
+});
+
+test('what a frame says is thought about once, when all of it was heard', () => {
+  const chunk = { batch: 0, indices: [0] };
+  const said: PeerMessage[] = [
+    { type: 'have', ...chunk },
+    { type: 'dont-have', ...chunk },
+  ];
+  const frames = said.map((message) => peerCodec.encode(message));
+  const interests = (of: readonly Uint8Array[]) => {
+    const network = new SwarmNetwork(76);
+    const [holder, other] = [network.addPeer('holder'), network.addPeer('other')];
+    const batch = network.makeBatch('x', 2);
+    network.give(other, batch, []);
+    network.give(holder, batch, []);
+    network.connect(holder, other);
+    network.run(() => false, 100);
+    for (const frame of of) network.receive(other, holder, frame);
+    return other.sent.get('interested') ?? 0;
+  };
+  expect(interests(frames)).toBe(1);
+  expect(interests([concatBytes(...frames)])).toBe(0);
 });
 
 describe('the seed of last resort', () => {

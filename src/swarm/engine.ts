@@ -66,9 +66,10 @@ export class SwarmEngine {
     this.#hearing = new Hearing({ ...parts, connections, slots });
   }
 
-  handle(event: SwarmEvent, now: number): SwarmEffect[] {
+  /** @param events that came together: what follows from them is decided once */
+  handle(events: readonly SwarmEvent[], now: number): SwarmEffect[] {
     this.#outbox.setTime(now);
-    this.#take(event, now);
+    for (const event of events) this.#take(event, now);
     this.#decide(now);
     return this.#outbox.empty();
   }

@@ -1,6 +1,6 @@
 import { messageOf } from '../lib/index.ts';
 import type { TabEffect, TabEvent } from './events.ts';
-import type { Ports } from './ports.ts';
+import type { Answer, Ports } from './ports.ts';
 import type { Tab } from './tab.ts';
 
 /** The time, and one wake-up. */
@@ -12,14 +12,16 @@ export interface TabClock {
 }
 
 /**
- * Runs a tab on its ports, in a browser or in a simulation. One event at a time: what a step decided
- * is carried out before what comes of it is heard.
+ * Runs a tab on its ports, in a browser or in a simulation. One step at a time: what it decided is
+ * carried out before what comes of it is heard.
  */
 export class TabDriver {
   readonly #tab: Tab;
   readonly #ports: Ports;
   readonly #clock: TabClock;
-  readonly #events: TabEvent[] = [];
+  /** One for all effects: who carries several out together answers them together. */
+  readonly #answer: Answer = (...events) => this.handle(...events);
+  readonly #events: (readonly TabEvent[])[] = [];
   #isHandling = false;
 
   constructor(tab: Tab, ports: Ports, clock: TabClock) {
@@ -28,8 +30,9 @@ export class TabDriver {
     this.#clock = clock;
   }
 
-  handle(event: TabEvent): void {
-    this.#events.push(event);
+  /** @param events that came together, as those of one frame: one step */
+  handle(...events: readonly TabEvent[]): void {
+    this.#events.push(events);
     if (this.#isHandling) return;
     this.#isHandling = true;
     try {
@@ -46,7 +49,7 @@ export class TabDriver {
     const carryOut = this.#ports[effect.type];
     try {
       // The compiler cannot see that a handler and its effect have the same name.
-      carryOut(effect as never, (event) => this.handle(event));
+      carryOut(effect as never, this.#answer);
     } catch (thrown) {
       // The others' effects are not lost with it.
       this.handle({ type: 'failed', effect, reason: messageOf(thrown) });

@@ -1,7 +1,7 @@
 import type { TabEffect, TabEvent } from './events.ts';
 
 /** What becomes of an effect is said by an event; see `events.ts` for which are answered. */
-export type Answer = (event: TabEvent) => void;
+export type Answer = (...events: readonly TabEvent[]) => void;
 
 /** Carries out effects, each by its name. */
 export type Handlers<T extends TabEffect['type']> = {

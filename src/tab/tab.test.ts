@@ -26,7 +26,7 @@ class Harness {
   }
 
   handle(event: TabEvent): TabEffect[] {
-    return this.tab.handle(event, ++this.now);
+    return this.tab.handle([event], ++this.now);
   }
 
   hear(message: Partial<ServerMessage>): TabEffect[] {

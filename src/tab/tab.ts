@@ -54,6 +54,8 @@ export class Tab {
   /** Questions of the coordinator's that are being answered. */
   #answering = 0;
   readonly #totals = { resumed: 0, seeded: 0, seededBytes: 0 };
+  /** What the engine is told in this step. */
+  readonly #toSwarm: SwarmEvent[] = [];
   #effects: TabEffect[] = [];
   #now: number;
 
@@ -74,9 +76,11 @@ export class Tab {
     this.#now = now;
   }
 
-  handle(event: TabEvent, now: number): TabEffect[] {
+  /** @param events that came together */
+  handle(events: readonly TabEvent[], now: number): TabEffect[] {
     this.#now = now;
-    this.#hear(event);
+    for (const event of events) this.#hear(event);
+    this.#decideSwarm();
     this.#put(...this.#orders.begin());
     const effects = this.#effects;
     this.#effects = [];
@@ -356,7 +360,14 @@ export class Tab {
   }
 
   #swarm(event: SwarmEvent): void {
-    for (const effect of this.#engine.handle(event, this.#now)) this.#put(effect);
+    this.#toSwarm.push(event);
+  }
+
+  /** What the swarm makes of all that it is told in one step. */
+  #decideSwarm(): void {
+    if (this.#toSwarm.length === 0) return;
+    const effects = this.#engine.handle(this.#toSwarm.splice(0), this.#now);
+    for (const effect of effects) this.#put(effect);
   }
 
   #round(event: MemberEvent): void {
