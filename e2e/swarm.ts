@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
-import { readConfig } from '../signaling/config.ts';
+import { readConfig, type Config } from '../signaling/config.ts';
 import { makeCrs, openCrs } from '../signaling/crs.ts';
 import { digitsTask, scalarsFor, type TaskSettings } from '../signaling/default-task.ts';
 import { startOwner } from '../signaling/owner-thread.ts';
@@ -15,6 +15,7 @@ import { Store } from '../signaling/store/store.ts';
 export interface SwarmSettings extends Partial<TaskSettings> {
   readonly minimum?: number;
   readonly topology?: string;
+  readonly iceServers?: Config['iceServers'];
 }
 
 /** A coordinator of a test, which can be stopped and started again on its folder and port. */
@@ -142,7 +143,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   coordinate: async ({ emptyDatabase, port }, use) => {
     const running = new Set<Coordinator>();
     const folders: string[] = [];
-    await use(async ({ minimum = 2, topology = '', ...settings } = {}) => {
+    await use(async ({ minimum = 2, topology = '', iceServers = [], ...settings } = {}) => {
       const config = readConfig({
         PORT: '0',
         MURMURATION_LOG_LEVEL: 'error',
@@ -158,7 +159,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const task = { ...digitsTask(config), model: smallModel, ...settings };
       const start = async (port: number) => {
         const coordinator = await startCoordinator(
-          { ...config, port, dataFolder },
+          { ...config, port, dataFolder, iceServers },
           { folder: 'dist', task, auditsRounds: true },
         );
         running.add(coordinator);
