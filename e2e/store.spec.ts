@@ -59,11 +59,34 @@ test('a disk that is full: what it has is read, what came later is kept in memor
   expect(onDisk).toBe(1);
 });
 
-test('a database of a later version is left alone, and another one takes its place', async ({
+for (const [what, version] of [
+  ['a later version', 70],
+  ['this version and another shape', 10],
+  ['no version of ours', 3],
+] as const) {
+  // prettier-ignore
+  test(`a database of ${what} is left alone, and another one takes its place`, async ({ page }) => {
+    const found = await page.evaluate((of) => window.storeTest.openUnreadable(of), version);
+    expect(found).toEqual({ isSetAside: true, held: [0], versions: [version] });
+  });
+}
+
+test('what an earlier version kept of the Data Owner’s words is migrated', async ({ page }) => {
+  const found = await page.evaluate(() => window.storeTest.migrateStatements());
+  expect(found).toEqual({ rounds: [7, 8], epochs: [3, undefined] });
+});
+
+test('what a later version kept of them is left alone', async ({ page }) => {
+  const found = await page.evaluate(() => window.storeTest.openLaterStatements());
+  expect(found).toEqual({ before: null, kept: 7, versions: [70] });
+});
+
+test('identities that a later version keeps are left alone, and nothing of theirs is deleted', async ({
   page,
 }) => {
-  const found = await page.evaluate(() => window.storeTest.openLater());
-  expect(found).toEqual({ isSetAside: true, held: [0], versions: [70] });
+  const found = await page.evaluate(() => window.storeTest.withLaterIdentities());
+  expect(found.temporary).toMatch(/another version/);
+  expect(found.databases).toEqual(['murmuration 20', `murmuration-${'d'.repeat(16)} 10`]);
 });
 
 test('what is stored of identities long gone is deleted, and nothing else', async ({ page }) => {

@@ -1,9 +1,12 @@
 import { CachedChunkStore } from '../../src/adapters/cached-chunk-store.ts';
 import { DexieChunkStore } from '../../src/adapters/dexie-chunk-store.ts';
-import { forgetOldIdentities } from '../../src/adapters/identity.ts';
+import { forgetOldIdentities, openIdentity } from '../../src/adapters/identity.ts';
+import { StatementBook } from '../../src/adapters/statement-book.ts';
 import { SturdyChunkStore, type StoreState } from '../../src/adapters/sturdy-chunk-store.ts';
 import { storeContract } from '../../src/adapters/testing.ts';
-import type { HeaderId } from '../../src/lib/index.ts';
+import type { HeaderId, TaskId } from '../../src/lib/index.ts';
+import type { Freeze } from '../../src/protocol/index.ts';
+import type { StateUpdate } from '../../src/vds/index.ts';
 
 declare function acknowledged(index: number): Promise<void>;
 
@@ -14,6 +17,23 @@ async function open(name: string, onState: (state: StoreState) => void = () => u
   const { disk, isSetAside } = await DexieChunkStore.open(name);
   const store = new SturdyChunkStore(disk, { onState, onLost: () => Promise.resolve() });
   return { store, isSetAside };
+}
+
+/** A database as another version of the program, or another program, made it. */
+function makeDatabase(
+  name: string,
+  version: number,
+  fill: (db: IDBDatabase) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name, version);
+    request.onupgradeneeded = () => fill(request.result);
+    request.onsuccess = () => {
+      request.result.close();
+      resolve();
+    };
+    request.onerror = () => reject(request.error ?? new Error('not opened'));
+  });
 }
 
 let contracts = 0;
@@ -74,23 +94,62 @@ const storeTest = {
     return whole;
   },
 
-  /** Opens a database that a later version of the program made, and uses what takes its place. */
-  async openLater(): Promise<{ isSetAside: boolean; held: number[]; versions: number[] }> {
-    await new Promise<void>((resolve, reject) => {
-      const request = indexedDB.open('later', 70);
-      request.onupgradeneeded = () => request.result.createObjectStore('chunks', { keyPath: 'id' }).put({ id: 1 }); // prettier-ignore
-      request.onsuccess = () => {
-        request.result.close();
-        resolve();
-      };
-      request.onerror = () => reject(request.error ?? new Error('not opened'));
+  /** Opens a database of chunks that this version of the program cannot read, and uses what takes its place. */
+  async openUnreadable(
+    version: number,
+  ): Promise<{ isSetAside: boolean; held: number[]; versions: number[] }> {
+    await makeDatabase('unreadable', version, (db) => {
+      db.createObjectStore('chunks', { keyPath: 'id' }).put({ id: 1 });
     });
-    const { store, isSetAside } = await open('later');
+    const { store, isSetAside } = await open('unreadable');
     await store.put(header(1), 0, new Uint8Array(3));
-    const held = await (await open('later')).store.held(header(1));
+    const held = await (await open('unreadable')).store.held(header(1));
     const databases = await indexedDB.databases();
-    const versions = databases.filter(({ name }) => name === 'later').map(({ version }) => version ?? 0); // prettier-ignore
+    const versions = databases.filter(({ name }) => name === 'unreadable').map((each) => each.version ?? 0); // prettier-ignore
     return { isSetAside, held, versions };
+  },
+
+  /** Opens what the first version of the program kept of the Data Owner's words, which had no states. */
+  async migrateStatements(): Promise<{ rounds: unknown[]; epochs: unknown[] }> {
+    const [old, other] = ['aa'.repeat(16), 'bb'.repeat(16)] as TaskId[];
+    await makeDatabase('statements', 10, (db) => {
+      db.createObjectStore('freezes', { keyPath: 'task' }).put({ task: old, round: 7 });
+    });
+    const book = await StatementBook.open('statements');
+    await book.keepFreeze({ task: other, round: 8 } as Freeze);
+    await book.keepState(old as TaskId, { core: 3 } as unknown as StateUpdate);
+    const again = await StatementBook.open('statements');
+    const tasks = [old, other] as TaskId[];
+    const freezes = await Promise.all(tasks.map((task) => again.freeze(task)));
+    const states = await Promise.all(tasks.map((task) => again.state(task)));
+    return { rounds: freezes.map((each) => each?.round), epochs: states.map((each) => each?.core) };
+  },
+
+  /** Opens those of a later version, which are not read: what is kept is kept in memory. */
+  async openLaterStatements(): Promise<{ before: unknown; kept: unknown; versions: number[] }> {
+    const task = 'aa'.repeat(16) as TaskId;
+    await makeDatabase('later-statements', 70, (db) => {
+      db.createObjectStore('freezes', { keyPath: 'id' }).put({ id: task });
+    });
+    const book = await StatementBook.open('later-statements');
+    const before = await book.freeze(task);
+    await book.keepFreeze({ task, round: 7 } as Freeze);
+    const databases = await indexedDB.databases();
+    const versions = databases.filter(({ name }) => name === 'later-statements').map((each) => each.version ?? 0); // prettier-ignore
+    return { before, kept: (await book.freeze(task))?.round, versions };
+  },
+
+  /** Whether the identity of a tab is made for now only, and what is left of databases, where a later version keeps identities. */
+  async withLaterIdentities(): Promise<{ temporary: string | null; databases: string[] }> {
+    await makeDatabase('murmuration', 20, (db) => {
+      db.createObjectStore('people', { keyPath: 'id' });
+    });
+    const owner = `murmuration-${'d'.repeat(16)}`;
+    await open(owner);
+    const { temporary } = await openIdentity();
+    await forgetOldIdentities();
+    const databases = await indexedDB.databases();
+    return { temporary, databases: databases.flatMap(({ name = '', version }) => (name === owner || name === 'murmuration' ? `${name} ${version}` : [])) }; // prettier-ignore
   },
 
   /** Databases that are left of identities that were used so long ago; days, and whether a tab is open. */
@@ -98,18 +157,10 @@ const storeTest = {
     identities: readonly { id: string; days: number; isOpen: boolean }[],
   ): Promise<string[]> {
     const day = 24 * 60 * 60 * 1000;
-    await new Promise<void>((resolve, reject) => {
-      const request = indexedDB.open('murmuration', 10);
-      request.onupgradeneeded = () => {
-        const table = request.result.createObjectStore('identities', { keyPath: 'id' });
-        table.createIndex('usedAt', 'usedAt');
-        for (const { id, days } of identities) table.put({ id, secret: new Uint8Array(32), usedAt: Date.now() - days * day }); // prettier-ignore
-      };
-      request.onsuccess = () => {
-        request.result.close();
-        resolve();
-      };
-      request.onerror = () => reject(request.error ?? new Error('not opened'));
+    await makeDatabase('murmuration', 10, (db) => {
+      const table = db.createObjectStore('identities', { keyPath: 'id' });
+      table.createIndex('usedAt', 'usedAt');
+      for (const { id, days } of identities) table.put({ id, secret: new Uint8Array(32), usedAt: Date.now() - days * day }); // prettier-ignore
     });
     for (const { id, isOpen } of [...identities, { id: 'f'.repeat(64), isOpen: false }]) {
       const { store } = await open(`murmuration-${id.slice(0, 16)}`);

@@ -1,6 +1,7 @@
-import { Dexie, type Table } from 'dexie';
+import type { Table } from 'dexie';
 import { bytesToHex,  err, messageOf, ok, type Random, type Result, type TaskId } from '../lib/index.ts'; // prettier-ignore
 import { Crs, type OnProgress } from '../vds/index.ts';
+import { openDatabase } from './database.ts';
 
 interface CrsRow {
   readonly digest: string;
@@ -59,9 +60,7 @@ async function fetchCrs(task: TaskId): Promise<Result<Uint8Array<ArrayBuffer>>> 
   }
 }
 
-async function openTable(): Promise<Table<CrsRow, string>> {
-  const db = new Dexie('murmuration-crs');
-  db.version(1).stores({ files: 'digest' });
-  await db.open();
-  return db.table('files');
+async function openTable(): Promise<Table<CrsRow, string> | null> {
+  const db = await openDatabase('murmuration-crs', [{ files: 'digest' }]);
+  return db && db.table('files');
 }

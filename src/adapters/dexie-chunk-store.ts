@@ -1,6 +1,7 @@
 import { Dexie, type Table } from 'dexie';
 import { ownBytes, type HeaderId } from '../lib/index.ts';
 import type { ChunkStore } from '../vds/index.ts';
+import { openDatabase, type Schema } from './database.ts';
 
 interface ChunkRow {
   header: HeaderId;
@@ -19,34 +20,13 @@ interface Write extends ChunkRow {
   readonly failed: (thrown: unknown) => void;
 }
 
-/** Raised with every change of the tables, which then says how what there is becomes the new one. */
-const schemaVersion = 1;
-/** Dexie's version 1 is IndexedDB's version 10. */
-const nativeVersions = 10;
+/** What the versions of the database have: a change of tables is one more. */
+const schemas: readonly Schema[] = [{ chunks: '[header+index]' }];
 /** Chunks read in one transaction: some MB in memory at most. */
 const readAtOnce = 32;
 
-/** Opens a database, or makes it; null if it is one that this version cannot read. */
-async function openReadable(name: string): Promise<Dexie | null> {
-  // Dexie opens newer ones, too, and adds to them what it misses.
-  const version = (await indexedDB.databases()).find((each) => each.name === name)?.version;
-  if (version !== undefined && version >= (schemaVersion + 1) * nativeVersions) return null;
-  // Relaxed: a power cut may cost chunks, which the swarm has; a killed tab does not.
-  const db = new Dexie(name, { chromeTransactionDurability: 'relaxed', cache: 'disabled' });
-  // Nobody watches queries here, and it would tell every tab of every write.
-  db.unuse({ stack: 'dbcore', name: 'Observability' });
-  db.version(schemaVersion).stores({ chunks: '[header+index]' });
-  try {
-    await db.open();
-  } catch (thrown) {
-    if (thrown instanceof Error && thrown.name === 'UpgradeError') return null;
-    throw thrown;
-  }
-  const { keyPath } = db.backendDB().transaction('chunks').objectStore('chunks');
-  if (String(keyPath) === 'header,index') return db;
-  db.close();
-  return null;
-}
+/** Relaxed: a power cut may cost chunks, which the swarm has; a killed tab does not. */
+const openChunks = (name: string) => openDatabase(name, schemas, 'relaxed');
 
 /**
  * Keeps chunks in IndexedDB, in a database of the tab's own. Reads and writes that come while a
@@ -84,9 +64,9 @@ export class DexieChunkStore implements ChunkStore {
   static async open(
     name: string,
   ): Promise<{ readonly disk: DexieChunkStore; readonly isSetAside: boolean }> {
-    const db = await openReadable(name);
+    const db = await openChunks(name);
     if (db !== null) return { disk: await DexieChunkStore.#of(db), isSetAside: false };
-    const other = await openReadable(`${name}-schema-${schemaVersion}`);
+    const other = await openChunks(`${name}-schema-${schemas.length}`);
     if (other === null) throw new Error('what is stored here is of another version of this page');
     return { disk: await DexieChunkStore.#of(other), isSetAside: true };
   }

@@ -1,5 +1,6 @@
 import { Dexie, type Table } from 'dexie';
 import { identityOf, type Identity } from '../crypto/index.ts';
+import { openDatabase } from './database.ts';
 
 interface IdentityRow {
   readonly id: string;
@@ -14,6 +15,7 @@ export interface TabIdentity {
   readonly temporary: string | null;
 }
 
+const otherVersion = 'what this browser keeps for the page is of another version of it';
 const sessionKey = 'murmuration-identity';
 /** A reload's old page lets go of its lock only when it is gone. ms */
 const reloadGraceMs = 2_000;
@@ -33,6 +35,7 @@ export async function openIdentity(): Promise<TabIdentity> {
   }
   try {
     const identities = await openTable();
+    if (identities === null) return { identity: freshIdentity(), temporary: otherVersion };
     const identity = (await reclaim(identities)) ?? (await adopt(identities)) ?? (await create(identities)); // prettier-ignore
     await identities.put({ ...identity, usedAt: Date.now() });
     sessionStorage.setItem(sessionKey, identity.id);
@@ -42,11 +45,9 @@ export async function openIdentity(): Promise<TabIdentity> {
   }
 }
 
-async function openTable(): Promise<Table<IdentityRow, string>> {
-  const db = new Dexie('murmuration');
-  db.version(1).stores({ identities: 'id, usedAt' });
-  await db.open();
-  return db.table('identities');
+async function openTable(): Promise<Table<IdentityRow, string> | null> {
+  const db = await openDatabase('murmuration', [{ identities: 'id, usedAt' }]);
+  return db && db.table('identities');
 }
 
 /** The identity that this tab had before a reload. */
@@ -86,6 +87,7 @@ function freshIdentity(): Identity {
 export async function forgetOldIdentities(): Promise<void> {
   if (!('locks' in navigator)) return;
   const identities = await openTable();
+  if (identities === null) return; // whose databases are whose another version knows
   for (const { id } of await identities
     .where('usedAt')
     .below(Date.now() - forgetAfterMs)

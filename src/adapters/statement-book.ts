@@ -1,7 +1,11 @@
-import { Dexie, type Table } from 'dexie';
+import type { Dexie, Table } from 'dexie';
 import type { TaskId } from '../lib/index.ts';
 import type { Freeze } from '../protocol/index.ts';
 import type { StateUpdate } from '../vds/index.ts';
+import { openDatabase, type Schema } from './database.ts';
+
+/** What the versions of the database have: the first one kept no states. */
+const schemas: readonly Schema[] = [{ freezes: 'task' }, { states: 'task' }];
 
 type KeptState = StateUpdate & { readonly task: TaskId };
 
@@ -19,13 +23,10 @@ export class StatementBook {
     this.#states = new Shelf(db && db.table('states'));
   }
 
-  /** A database by an earlier version is kept, and extended. */
+  /** A database by an earlier version is kept, and extended; one by a later version is left alone. */
   static async open(name: string | null): Promise<StatementBook> {
     if (name === null) return new StatementBook(null);
-    const db = new Dexie(name);
-    db.version(1).stores({ freezes: 'task' });
-    db.version(2).stores({ states: 'task' });
-    return new StatementBook(await db.open().catch(() => null));
+    return new StatementBook(await openDatabase(name, schemas).catch(() => null));
   }
 
   freeze(task: TaskId): Promise<Freeze | null> {
