@@ -250,3 +250,23 @@ test('a neighbour proves what a query asks for, and the answer is what the model
   await expect(newest).toContainText('audit of');
   await expect(newest).toHaveAttribute('data-state', 'proved');
 });
+
+test('a tab whose disk is full says so, and trains with what memory holds', async ({
+  browser,
+  coordinate,
+  openTab,
+}) => {
+  const { url } = await coordinate({ rounds: 2 });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  // Room for the CRS, and not for a round; before anything is stored, as browsers remember for a while.
+  await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(url).origin, quotaSize: 500_000 }); // prettier-ignore
+  const full = await openTab(url, context);
+  const other = await openTab(url);
+  const notice = full.getByTestId('notice').filter({ hasText: 'no more room on the disk' });
+  await expect(notice).toBeVisible();
+  for (const tab of [full, other]) await expect(tab.getByTestId('finished')).toBeVisible();
+  const states = await Promise.all([full, other].map(tabSnapshot));
+  expect(new Set(states.map(({ digests }) => digests[2])).size).toBe(1);
+});
