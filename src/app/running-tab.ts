@@ -1,9 +1,16 @@
 import { Alarm, linkPort, now, PeerLinks, systemRandom, type Route } from '../adapters/index.ts';
 import type { HeaderId, PeerId } from '../lib/index.ts';
-import type { Answer, Question } from '../protocol/index.ts';
+import type { Answer, Question, Signed } from '../protocol/index.ts';
+import { memberCredentials } from '../swarm/index.ts';
 import { Tab, TabDriver, type LinkPort, type Ports, type TabEvent, type TabOptions } from '../tab/index.ts'; // prettier-ignore
 
-export interface RunningTabOptions extends Omit<TabOptions, 'client' | 'random' | 'now'> {
+export interface RunningTabOptions extends Omit<
+  TabOptions,
+  'credentials' | 'client' | 'random' | 'now'
+> {
+  // prettier-ignore
+  /** The Data Owner's word that this tab is a member. */
+  readonly membership: Signed;
   readonly iceServers: RTCIceServer[];
   /** Sends a signaling message through the coordinator. */
   readonly signal: (to: PeerId, session: number, data: string) => void;
@@ -23,9 +30,12 @@ export class RunningTab {
   /** By which way each connection goes, where that is known. */
   readonly #routes = new Map<PeerId, Route>();
 
-  constructor({ iceServers, signal, ports, ...options }: RunningTabOptions) {
+  constructor({ iceServers, signal, ports, membership, ...options }: RunningTabOptions) {
+    const { identity, task, description } = options;
+    const { ownerKey } = description;
+    const credentials = memberCredentials({ task, ownerKey, identity, membership });
     const client = `murmuration/${__VERSION__}`;
-    this.#tab = new Tab({ ...options, client, random: systemRandom(), now: now() });
+    this.#tab = new Tab({ ...options, credentials, client, random: systemRandom(), now: now() });
     this.#links = new PeerLinks(options.identity.id, iceServers, {
       signal,
       connected: (peer, ends) => this.handle({ type: 'connected', peer, ends }),

@@ -55,7 +55,7 @@ describe('the end game', () => {
     expect(late.length).toBeGreaterThan(0);
     for (const deliver of late) deliver();
     expect(network.closes).toEqual([]);
-    expect(leecher.engine.snapshot().totals.get(other.id)?.rejected).toBe(0);
+    expect(leecher.swarm().totals.get(other.id)?.rejected).toBe(0);
   });
 });
 
@@ -75,7 +75,7 @@ test('what waits with a slow peer is asked of an idle one, and comes from there'
   expect(network.run(() => network.holds(leecher, first), 20_000)).toBe(true);
   network.give(leecher, batch, []);
   network.run(() => false, network.now + 1_000);
-  expect(leecher.engine.snapshot().peers[0]?.requests).toBeGreaterThan(10);
+  expect(leecher.swarm().peers[0]?.requests).toBeGreaterThan(10);
   network.connect(quick, leecher);
   // The slow one would need four seconds for what it was asked for.
   expect(network.run(() => network.holds(leecher, batch), network.now + 2_000)).toBe(true);

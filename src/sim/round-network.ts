@@ -2,6 +2,7 @@ import { assert, at, ok, seededRandom, shortId, type HeaderId, type PeerId, type
 import { clientCodec, peerCodec, serverCodec, settingsDigest, signMembership, type ClientMessage, type Freeze, type PeerMessage, type RoundRecord, type ServerMessage } from '../protocol/index.ts'; // prettier-ignore
 import { MessageVerifier, RoundCoordinator, SumCollection, type RoundServerMessage } from '../rounds/index.ts'; // prettier-ignore
 import type { Collect, CoordinatorEffect, CoordinatorEvent } from '../rounds/index.ts';
+import { memberCredentials } from '../swarm/index.ts';
 import { Tab, TabDriver, type TabEvent } from '../tab/index.ts';
 import { headerId, MemoryChunkStore, StorageServer, type SignedHeader, type VerifiedHeader } from '../vds/index.ts'; // prettier-ignore
 import { Node, type Channel, unbounded } from './access-link.ts';
@@ -12,6 +13,7 @@ import { SimulatedMember, type Life } from './simulated-member.ts';
 import { SimulatedOwner } from './simulated-owner.ts';
 import { simulatedPorts, verdictsOn, type World } from './simulated-ports.ts';
 import { SimulatedVerifier } from './simulated-verifier.ts';
+import { StrictPorts } from './strict-ports.ts';
 import { Timeline } from './timeline.ts';
 import { Wires } from './wires.ts';
 
@@ -131,7 +133,8 @@ export class RoundNetwork implements World {
     const { task, description, identity: owner } = this.owner;
     const { identity, random } = member;
     const membership = signMembership({ task, peer: identity.id, issuedAt: 0 }, owner);
-    const about = { identity, task, description, membership, random, client: 'simulation' };
+    const credentials = memberCredentials({ task, ownerKey: owner.id, identity, membership });
+    const about = { identity, task, description, credentials, random, client: 'simulation' };
     const machine = new Tab({ ...about, now: this.now });
     let wake = Infinity;
     const wakeAt = (time: number | null) => {
@@ -141,13 +144,13 @@ export class RoundNetwork implements World {
       this.#time.when(time, () => {
         if (wake !== time || member.life.driver !== driver) return;
         wake = Infinity;
-        driver.handle({ type: 'tick' });
+        this.member(member, { type: 'tick' });
       });
     };
-    const ports = simulatedPorts(this, member);
-    const driver = new TabDriver(machine, ports, { now: () => this.now, wakeAt });
+    const strict = new StrictPorts(simulatedPorts(this, member));
+    const driver = new TabDriver(machine, strict.ports, { now: () => this.now, wakeAt });
     const server = this.#server();
-    return { machine, driver, server, messages: this.#messages(server, member.frozen) };
+    return { machine, driver, strict, server, messages: this.#messages(server, member.frozen) };
   }
 
   connect(member: SimulatedMember): void {
@@ -203,7 +206,9 @@ export class RoundNetwork implements World {
 
   /** @param events that come together */
   member(member: SimulatedMember, ...events: readonly TabEvent[]): void {
-    member.life.driver.handle(...events);
+    const { driver, strict } = member.life;
+    driver.handle(...events);
+    strict.check();
   }
 
   #coordinatorEffect(effect: CoordinatorEffect): void {

@@ -7,12 +7,14 @@ import type { StorageServer } from '../vds/index.ts';
 import type { End } from './wires.ts';
 import type { Node } from './access-link.ts';
 import { SimulatedStore } from './simulated-store.ts';
+import type { StrictPorts } from './strict-ports.ts';
 import { honestly, type SumMaker } from './sums.ts';
 
 /** What a page that is loaded begins with; another load begins with another one. */
 export interface Life {
   readonly machine: Tab;
   readonly driver: TabDriver;
+  readonly strict: StrictPorts;
   readonly server: StorageServer;
   readonly messages: MessageVerifier;
 }

@@ -11,7 +11,7 @@ function snubbed(seed: number, from: number, to: number) {
   network.connect(holder, leecher);
   holder.tamper = (message) =>
     message.type === 'piece' && network.now >= from && network.now < to ? null : message;
-  const owed = () => leecher.engine.snapshot().peers[0]?.requests ?? 0;
+  const owed = () => leecher.swarm().peers[0]?.requests ?? 0;
   return { network, holder, leecher, batch, owed };
 }
 

@@ -1,64 +1,40 @@
-import { identityOf, sha256, type Identity } from '../crypto/index.ts';
-import {
-  assert,
-  at,
-  Bitfield,
-  bytesToHex,
-  equalBytes,
-  err,
-  ok,
-  utf8ToBytes,
-} from '../lib/index.ts';
-import {
-  seededRandom,
-  type HeaderId,
-  type PeerId,
-  type Random,
-  type Result,
-  type TaskId,
-} from '../lib/index.ts';
-import { peerCodec, signMembership, type PeerMessage } from '../protocol/index.ts';
-import {
-  memberCredentials,
-  SwarmEngine,
-  type Credentials,
-  type SwarmEffect,
-  type SwarmEvent,
-} from '../swarm/index.ts';
-import { verifyChunk, Verifier, type VerifiedHeader } from '../vds/index.ts';
+import { sha256, type Identity } from '../crypto/index.ts';
+import { assert, at, Bitfield, bytesToHex, equalBytes, err, ok, seededRandom, utf8ToBytes } from '../lib/index.ts'; // prettier-ignore
+import type { HeaderId, PeerId, Random, Result, TaskId } from '../lib/index.ts';
+import { peerCodec, signMembership, type PeerMessage, type TaskDescription } from '../protocol/index.ts'; // prettier-ignore
+import { memberCredentials, type Credentials } from '../swarm/index.ts';
+import { Tab, TabDriver, type Ports, type TabEffect, type TabEvent } from '../tab/index.ts';
+import { verifyChunk } from '../vds/index.ts';
 import { Node, unbounded, type AccessLink } from './access-link.ts';
 import { Bookkeeper } from './bookkeeper.ts';
-import { admit, crs, scalars, seal, seedOf, type Sealed } from './sealing.ts';
+import { makeBatches, named, type Kind, type SimulatedBatch } from './simulated-batches.ts';
+import { StrictPorts } from './strict-ports.ts';
 import { Timeline } from './timeline.ts';
 import { Wires } from './wires.ts';
 
-type Kind = 'update' | 'model';
+export type { SimulatedBatch } from './simulated-batches.ts';
 
-/** A batch that is signed, admitted and cut. */
-export interface SimulatedBatch {
-  readonly header: VerifiedHeader;
-  readonly payloads: readonly Uint8Array[];
-}
+type Effect<T extends TabEffect['type']> = Extract<TabEffect, { type: T }>;
 
 /** Payloads of batches whose chunks are counted: they are known by their identity. */
 export const goodChunks = new WeakSet<Uint8Array>();
 
-/** Sealing costs milliseconds: batches are made once for all networks of a process. */
-const made = new Map<string, SimulatedBatch>();
-
-/** A peer of the simulation: a real engine on a store in memory. */
+/** A peer of the simulation: a real tab that no coordinator speaks to, on a store in memory. */
 export interface SimulatedPeer {
   readonly id: PeerId;
-  readonly engine: SwarmEngine;
+  readonly driver: TabDriver;
+  readonly strict: StrictPorts;
+  /** Its connections and what it holds. */
+  readonly swarm: () => ReturnType<Tab['snapshot']>['swarm'];
   readonly chunks: Map<HeaderId, Map<number, Uint8Array>>;
   readonly log: string[];
   /** Questions that it is to answer, and answers that it got. */
-  readonly questions: Extract<SwarmEffect, { type: 'answer' }>[];
-  readonly answers: Extract<SwarmEffect, { type: 'asked' }>[];
+  readonly questions: Effect<'answer'>[];
+  readonly answers: Effect<'asked'>[];
   /** Messages it sent, by type. */
   readonly sent: Map<PeerMessage['type'], number>;
   readonly node: Node;
-  /** When its engine is called again at the latest. ms */
+  /** When it is called again at the latest. ms */
   wake: number;
   /** What a liar makes of a message before it goes out; null: nothing. An honest peer has none. */
   tamper: ((message: PeerMessage) => PeerMessage | null) | null;
@@ -76,7 +52,7 @@ export interface NetworkOptions {
 }
 
 /**
- * Engines connected with each other on a virtual clock: access links with rates and latency, every
+ * Tabs connected with each other, and with nobody else, on a virtual clock: access links with rates and latency, every
  * frame through the real codec, every step checked; see {@link Bookkeeper}. Deterministic by seed.
  */
 export class SwarmNetwork {
@@ -112,31 +88,32 @@ export class SwarmNetwork {
   }
 
   addPeer(name: string, link: Partial<AccessLink> = {}): SimulatedPeer {
-    const { task } = this;
-    const { id, credentials } =
-      this.#options.isLarge === true ? trusting(name) : this.#member(name);
-    const engine = new SwarmEngine({
-      task,
-      credentials,
-      client: 'simulation',
-      random: this.#random,
-      uploadSlots: this.#slots,
+    const { task, owner } = this;
+    const { identity, credentials } = this.#options.isLarge === true ? trusting(name) : this.#member(name); // prettier-ignore
+    const exchange = { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: this.#slots };
+    const tab = new Tab({
+      ...{ identity, task, credentials, client: 'simulation', random: this.#random, now: this.now },
+      description: { ownerKey: owner.id, exchange } as TaskDescription,
     });
+    const strict = new StrictPorts(this.#ports(() => peer));
+    const wakeAt = (time: number | null) => this.#wakeAt(peer, time ?? Infinity);
+    const driver = new TabDriver(tab, strict.ports, { now: () => this.now, wakeAt });
     const node = new Node(this.time, { ...unbounded, ...this.#options.link, ...link });
     const peer: SimulatedPeer = {
-      ...{ id, engine, node, chunks: new Map(), log: [], sent: new Map(), questions: [] },
-      ...{ answers: [], wake: Infinity, tamper: null },
+      ...{ id: identity.id, driver, strict, swarm: () => tab.snapshot().swarm, node },
+      ...{ chunks: new Map(), log: [], sent: new Map(), questions: [], answers: [] },
+      ...{ wake: Infinity, tamper: null },
     };
-    this.peers.set(id, peer);
+    this.peers.set(peer.id, peer);
     return peer;
   }
 
-  #member(name: string): { readonly id: PeerId; readonly credentials: Credentials } {
+  #member(name: string): Introduced {
     const identity = named(name);
     const { task, owner } = this;
     const membership = signMembership({ task, peer: identity.id, issuedAt: 0 }, owner);
     const about = { task, ownerKey: owner.id, identity, membership };
-    return { id: identity.id, credentials: memberCredentials(about) };
+    return { identity, credentials: memberCredentials(about) };
   }
 
   /** Where there is a connection, the new one takes its place unseen: what was on its way is lost. */
@@ -173,28 +150,7 @@ export class SwarmNetwork {
 
   /** As {@link makeBatch}, one of each author, all verified at once. */
   makeBatches(authors: readonly string[], chunks: number, kind: Kind = 'update'): SimulatedBatch[] {
-    const nameOf = (author: string) => `${author} ${chunks} ${kind}`;
-    const unmade = authors.filter((author) => !made.has(nameOf(author)));
-    const sealed = unmade.map((author) => this.#seal(author, nameOf(author), chunks, kind));
-    const { task, owner } = this;
-    const verifier = new Verifier({ crs, task, ownerKey: owner.id, random: this.#random, allowTestCrs: true }); // prettier-ignore
-    const headers = admit(sealed.map(({ signed }) => signed), owner, verifier); // prettier-ignore
-    unmade.forEach((author, i) => {
-      made.set(nameOf(author), { header: at(headers, i), payloads: at(sealed, i).payloads });
-    });
-    return authors.flatMap((author) => made.get(nameOf(author)) ?? []);
-  }
-
-  #seal(author: string, name: string, chunks: number, kind: Kind): Sealed {
-    const writer = kind === 'model' ? this.owner : named(author);
-    const full = scalars * (kind === 'model' ? 30 : 15);
-    const lanes = new Uint8Array(full * chunks - 7);
-    // The same batch in whatever order networks ask for theirs.
-    const seed = seedOf(name);
-    const random = seededRandom(seed);
-    // The first bytes of each chunk: zeros after them cost nothing to commit to and to open.
-    for (let i = 0; i < lanes.length; i++) if (i % full < 32) lanes[i] = random.uint32() & 255;
-    return seal({ task: this.task, round: 1, kind }, lanes, writer, seed);
+    return makeBatches(this, authors, chunks, kind);
   }
 
   /** Gives a batch to a peer: complete, or with the chunks that it is to have. */
@@ -205,14 +161,10 @@ export class SwarmNetwork {
     readers: ReadonlySet<PeerId> | null = null,
   ): void {
     const { header, payloads } = batch;
-    const held = new Bitfield(payloads.length);
     const chunks = new Map<number, Uint8Array>();
-    for (const index of indices ?? payloads.keys()) {
-      held.set(index);
-      chunks.set(index, at(payloads, index));
-    }
+    for (const index of indices ?? payloads.keys()) chunks.set(index, at(payloads, index));
     peer.chunks.set(header.id, chunks);
-    this.handle(peer, { type: 'batch', header, held, readers });
+    this.handle(peer, { type: 'fetch', header, readers });
   }
 
   /**
@@ -228,15 +180,21 @@ export class SwarmNetwork {
     });
   }
 
-  /** Feeds events that come together to an engine and carries out what it decides. */
-  handle(peer: SimulatedPeer, ...events: readonly SwarmEvent[]): void {
+  /** Feeds a tab events that come together. */
+  handle(peer: SimulatedPeer, ...events: readonly TabEvent[]): void {
     for (const event of events) {
       if (event.type === 'message') this.books.heard(event.peer, peer.id, event.message);
     }
-    const effects = peer.engine.handle(events, this.now);
-    this.#wakeAt(peer, peer.engine.nextWake(this.now) ?? Infinity);
-    for (const effect of effects) this.#carryOut(peer, effect);
+    peer.driver.handle(...events);
+    peer.strict.check();
     if (peer.tamper === null) this.books.settled(peer.id, this.#slots + 1);
+  }
+
+  /** The coordinator's list of members: whom the tab may expect to be connected with. */
+  tellMembers(peer: SimulatedPeer, others: readonly SimulatedPeer[]): void {
+    const ids = new Set([peer, ...others].map(({ id }) => id));
+    const members = [...ids].map((id) => ({ peer: id, online: true, ready: true, samples: 0 }));
+    this.handle(peer, { type: 'heard', message: { type: 'members', members } });
   }
 
   /** Lets time pass until `done`, or until `limitMs` on the virtual clock; whether it came true. */
@@ -255,57 +213,64 @@ export class SwarmNetwork {
     });
   }
 
-  #carryOut(peer: SimulatedPeer, effect: SwarmEffect): void {
-    switch (effect.type) {
-      case 'send': {
-        const { tamper } = peer;
-        const sent = tamper === null ? effect.message : tamper(effect.message);
-        if (sent !== null) this.#send(peer, effect.peer, sent);
-        else this.#swallow(peer, effect.peer);
-        break;
-      }
-      case 'close': {
-        this.closes.push({ by: peer.id, peer: effect.peer, reason: effect.reason });
-        const other = this.peers.get(effect.peer);
-        if (other === undefined || !this.isConnected(peer, other)) break;
-        this.#wires.close(peer, other);
-        this.books.reset(peer.id, other.id);
-        break;
-      }
-      case 'store':
-        this.time.later(1, () => this.#store(peer, effect));
-        break;
-      case 'read': {
-        const { header, index, offset, length } = effect.block;
-        const payload = peer.chunks.get(header)?.get(index);
+  /** What a tab has of the network. No coordinator tells it to train. */
+  #ports(self: () => SimulatedPeer): Ports {
+    const nothing = () => undefined;
+    return {
+      neighbours: nothing,
+      signal: nothing,
+      send: ({ peer: to, message }) => {
+        const peer = self();
+        const sent = peer.tamper === null ? message : peer.tamper(message);
+        if (sent !== null) this.#send(peer, to, sent);
+        else this.#swallow(peer, to);
+      },
+      close: ({ peer: to, reason }) => this.#close(self(), to, reason),
+      add: ({ header, readers }, answer) => {
+        const bits = new Bitfield(header.columns.length);
+        for (const index of self().chunks.get(header.id)?.keys() ?? []) bits.set(index);
+        answer({ type: 'held', header, readers, bits });
+      },
+      store: (effect) => this.time.later(1, () => this.#store(self(), effect)),
+      read: ({ peer: to, block }) => {
+        const { header, index, offset, length } = block;
+        const payload = self().chunks.get(header)?.get(index);
         const bytes = payload === undefined ? null : blockOf(payload, offset, length);
-        this.time.later(1, () =>
-          this.handle(peer, { type: 'block', peer: effect.peer, block: effect.block, bytes }),
-        );
-        break;
-      }
-      case 'seed': {
-        const { header, index } = effect;
+        this.time.later(1, () => this.handle(self(), { type: 'block', peer: to, block, bytes }));
+      },
+      seed: ({ header, index }) => {
+        const peer = self();
         this.seedRequests++;
         const payload = this.seeds.get(header)?.[index] ?? null;
-        this.time.later(peer.node.link.latencyMs, () =>
-          this.handle(peer, { type: 'seeded', header, index, payload }),
-        );
-        break;
-      }
-      case 'answer':
-        peer.questions.push(effect);
-        break;
-      case 'asked':
-        peer.answers.push(effect);
-        break;
-      case 'log':
-        peer.log.push(`${effect.peer?.slice(0, 8) ?? 'coordinator'} ${effect.text}`);
-        break;
-    }
+        const come = () => this.handle(peer, { type: 'seeded', header, index, payload });
+        this.time.later(peer.node.link.latencyMs, come);
+      },
+      keep: (_, answer) => answer({ type: 'dropped' }),
+      drop: ({ headers }, answer) => {
+        for (const header of headers) self().chunks.delete(header);
+        answer({ type: 'dropped' });
+      },
+      answer: (effect) => void self().questions.push(effect),
+      asked: (effect) => void self().answers.push(effect),
+      log: ({ peer, text }) =>
+        void self().log.push(`${peer?.slice(0, 8) ?? 'coordinator'} ${text}`),
+      ...{ verify: nothing, relay: nothing, tell: nothing, reconnect: nothing },
+      ...{ train: nothing, 'cancel-training': nothing, seal: nothing, aggregate: nothing },
+      ...{ 'prove-sum': nothing, feedback: nothing, install: nothing, evaluate: nothing },
+      ...{ followed: nothing, 'not-followed': nothing, 'bad-chunk': nothing, computed: nothing },
+      ...{ measured: nothing, timed: nothing, pause: nothing },
+    };
   }
 
-  #store(peer: SimulatedPeer, effect: Extract<SwarmEffect, { type: 'store' }>): void {
+  #close(by: SimulatedPeer, to: PeerId, reason: string): void {
+    this.closes.push({ by: by.id, peer: to, reason });
+    const other = this.peers.get(to);
+    if (other === undefined || !this.isConnected(by, other)) return;
+    this.#wires.close(by, other);
+    this.books.reset(by.id, to);
+  }
+
+  #store(peer: SimulatedPeer, effect: Effect<'store'>): void {
     const { index, payload, from } = effect;
     const header = effect.header.id;
     const isLarge = this.#options.isLarge === true;
@@ -377,16 +342,18 @@ export class SwarmNetwork {
   }
 }
 
-function named(name: string): Identity {
-  return identityOf(sha256(utf8ToBytes(`simulated ${name}`)));
+interface Introduced {
+  readonly identity: Identity;
+  readonly credentials: Credentials;
 }
 
 /** A peer whose introduction everybody believes. */
-function trusting(name: string): { readonly id: PeerId; readonly credentials: Credentials } {
+function trusting(name: string): Introduced {
   const id = bytesToHex(sha256(utf8ToBytes(`simulated ${name}`))) as PeerId;
   const nothing = { bytes: new Uint8Array(0), signature: new Uint8Array(64) };
   const introduction = { membership: nothing, signature: new Uint8Array(64) };
-  return { id, credentials: { self: id, introduce: () => introduction, check: () => ok(null) } };
+  const credentials = { self: id, introduce: () => introduction, check: () => ok(null) };
+  return { identity: { id, secret: new Uint8Array(32) }, credentials };
 }
 
 function countedVerdict({ payload }: { readonly payload: Uint8Array }): Result<null> {

@@ -8,7 +8,10 @@ export function testHeader(
   kind: VerifiedHeader['kind'] = 'update',
 ): VerifiedHeader {
   const id = name.toString(16).padStart(64, '0') as HeaderId;
-  const about = { id, kind, columns: Array.from({ length: columns }, () => ({})) };
+  const about = {
+    ...{ id, kind, columns: Array.from({ length: columns }, () => ({})) },
+    ...{ byteLength: columns * 15 * 256, scalars: 256, lanes: 'update', sum: null },
+  };
   return about as unknown as VerifiedHeader;
 }
 

@@ -3,6 +3,7 @@ import { identityOf, sha256 } from '../crypto/index.ts';
 import { assert, Bitfield, err, ok, seededRandom, utf8ToBytes, type HeaderId, type TaskId } from '../lib/index.ts'; // prettier-ignore
 import { limits, signMembership, type ServerMessage, type TaskDescription } from '../protocol/index.ts'; // prettier-ignore
 import type { VerifiedMessage } from '../rounds/index.ts';
+import { memberCredentials } from '../swarm/index.ts';
 import { testHeader, testPeer } from '../swarm/testing.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 import type { TabEffect, TabEvent } from './events.ts';
@@ -17,11 +18,12 @@ class Harness {
   now = 1_000;
 
   constructor() {
+    const membership = signMembership({ task, peer: identity.id, issuedAt: 0 }, owner);
     const exchange = { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 4, scalars: 256 };
     this.tab = new Tab({
       ...{ identity, task, client: 'test', random: seededRandom(1), now: this.now },
       description: { ownerKey: owner.id, exchange } as TaskDescription,
-      membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
+      credentials: memberCredentials({ task, ownerKey: owner.id, identity, membership }),
     });
   }
 

@@ -1,8 +1,8 @@
 import type { Identity } from '../crypto/index.ts';
 import { unreachable, type HeaderId, type PeerId, type Random, type TaskId } from '../lib/index.ts';
-import { limits, type ServerMessage, type Signed, type TaskDescription, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
+import { limits, type ServerMessage, type TaskDescription, type VerifiedManifest } from '../protocol/index.ts'; // prettier-ignore
 import { isUnsigned, RoundMember, type MemberEffect, type MemberEvent, type VerifiedMessage } from '../rounds/index.ts'; // prettier-ignore
-import { memberCredentials, neighbours, SwarmEngine, type SwarmEvent } from '../swarm/index.ts';
+import { neighbours, SwarmEngine, type Credentials, type SwarmEvent } from '../swarm/index.ts';
 import { headerId } from '../vds/index.ts';
 import type { TabEffect, TabEvent } from './events.ts';
 import { Inbox } from './inbox.ts';
@@ -15,8 +15,8 @@ export interface TabOptions {
   readonly identity: Identity;
   readonly task: TaskId;
   readonly description: TaskDescription;
-  /** The Data Owner's word that this tab is a member. */
-  readonly membership: Signed;
+  /** How it shows neighbours who it is, and looks at who they are. */
+  readonly credentials: Credentials;
   /** What neighbours are told of this program. */
   readonly client: string;
   readonly random: Random;
@@ -60,16 +60,12 @@ export class Tab {
   #now: number;
 
   constructor(options: TabOptions) {
-    const { identity, task, description, membership, client, random, now } = options;
-    const { ownerKey, exchange } = description;
+    const { identity, task, description, credentials, client, random, now } = options;
     this.#options = options;
     this.#member = new RoundMember(identity);
     this.#engine = new SwarmEngine({
-      task,
-      credentials: memberCredentials({ task, ownerKey, identity, membership }),
-      client,
-      random,
-      uploadSlots: exchange.uploadSlots,
+      ...{ task, credentials, client, random },
+      uploadSlots: description.exchange.uploadSlots,
     });
     this.#clock = new RoundClock(now);
     this.#openedAt = now;

@@ -60,7 +60,7 @@ function checkHonest(network: SwarmNetwork, attacker: SimulatedPeer): void {
     must(isAttackers, `an honest peer is closed: ${reason}`);
   }
   for (const peer of network.peers.values()) {
-    const { batches, peers } = peer.engine.snapshot();
+    const { batches, peers } = peer.swarm();
     must(batches.length <= 1, `${batches.length} batches`);
     must(peers.length <= 2, `${peers.length} peers`);
   }
