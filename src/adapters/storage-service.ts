@@ -21,8 +21,8 @@ export interface ArrivedChunk {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-/** bytes of chunks that are in memory as well: a round's updates, as a rule. */
-const cachedBytes = 8_388_608;
+/** bytes of chunks that are in memory as well: the updates of a round of 200 members. */
+const cachedBytes = 25_165_824;
 
 /** What verification cost and covered so far. */
 export interface VerificationTotals {

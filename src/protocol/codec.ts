@@ -13,19 +13,16 @@ interface Codec<T> {
   decode(frame: Uint8Array): Result<T>;
 }
 
-/** An option of a union of messages. */
-interface Option {
-  readonly entries: { readonly type: { readonly literal: string } };
-}
-
 /**
  * Arrays: the number of the message's type, then its fields, in the order of the schema. Names would
- * be five sixths of a `have`, of which a chunk costs one a neighbour.
+ * be five sixths of a `have`, of which a chunk costs one a neighbour. A message is checked against the
+ * schema of its type at once: found by trying one after the other, a request took 2.8 µs instead of 1.3.
  */
-function positional(options: readonly Option[]) {
-  const layouts = options.map(({ entries }) => ({
-    type: entries.type.literal,
-    fields: Object.keys(entries).filter((field) => field !== 'type'),
+function positional(options: (typeof peerMessageSchema)['options']) {
+  const layouts = options.map((schema) => ({
+    schema: schema as v.GenericSchema<unknown, PeerMessage>,
+    type: schema.entries.type.literal,
+    fields: Object.keys(schema.entries).filter((field) => field !== 'type'),
   }));
   const numbers = new Map(layouts.map(({ type }, number) => [type, number]));
   return {
@@ -34,15 +31,19 @@ function positional(options: readonly Option[]) {
       const values = message as unknown as Readonly<Record<string, unknown>>;
       return [number, ...(layouts[number]?.fields ?? []).map((field) => values[field])];
     },
-    /** What is to be checked against the schema. */
-    full(value: unknown): Result<unknown> {
-      if (!Array.isArray(value)) return err('not an array');
+    parse(value: unknown): Result<PeerMessage> {
+      if (!Array.isArray(value)) return err('bad message: not an array');
       const [number, ...values] = value as unknown[];
       const layout = typeof number === 'number' ? layouts[number] : undefined;
-      if (layout === undefined) return err(`unknown type ${String(number).slice(0, 20)}`);
-      const { type, fields } = layout;
-      if (values.length !== fields.length) return err(`${type} has ${fields.length} fields`);
-      return ok({ type, ...Object.fromEntries(fields.map((field, i) => [field, values[i]])) });
+      if (layout === undefined)
+        return err(`bad message: unknown type ${String(number).slice(0, 20)}`);
+      const { schema, type, fields } = layout;
+      if (values.length !== fields.length) {
+        return err(`bad message: ${type} has ${fields.length} fields`);
+      }
+      const message: Record<string, unknown> = { type };
+      fields.forEach((field, i) => (message[field] = values[i]));
+      return parse(schema, message);
     },
   };
 }
@@ -93,9 +94,7 @@ export const peerCodec = {
       if (!decoded.ok) return err(`malformed frame: ${decoded.error}`);
       rest = decoded.value.rest;
       const isAlone = messages.length === 0 && rest.length === 0;
-      const full = positions.full(isAlone ? decoded.value.value : owning(decoded.value.value));
-      if (!full.ok) return err(`bad message: ${full.error}`);
-      const message = parse(peerMessageSchema, full.value);
+      const message = positions.parse(isAlone ? decoded.value.value : owning(decoded.value.value));
       if (!message.ok) return message;
       messages.push(message.value);
     } while (rest.length > 0);

@@ -75,6 +75,8 @@ export function worthMoving(
   const busy = peers
     .filter(({ pipeline }) => pipeline.downloads.size > 1)
     .map((peer) => ({ peer, waitMs: peer.pipeline.expectedMs(0) }))
+    // On fast links nothing waits long enough.
+    .filter(({ waitMs }) => waitMs >= patience.moveMs)
     .sort((a, b) => b.waitMs - a.waitMs);
   for (const { peer: from, waitMs } of busy) {
     // Its first one may be on its way already.

@@ -79,6 +79,7 @@ export class Uploader {
   /** Reads from the store only what channels have room for, in turns, of each peer the rarest first. */
   serve(peers: Iterable<Peer>, now: number): void {
     const all = [...peers];
+    const isAlone = all.length === 1; // nobody whom it could pass anything on to
     if (!all.some(({ queue }) => queue.length > 0)) return;
     this.#spread(all, now);
     const sending = all.reduce((sum, peer) => sum + peer.sending, 0);
@@ -87,7 +88,7 @@ export class Uploader {
     while (underWay < this.#uplink.window) {
       const next = nextOf(all);
       if (next === undefined) break;
-      underWay += this.#serveOne(next, now);
+      underWay += this.#serveOne(next, isAlone ? 0 : this.#rarest(next, now), now);
     }
     // The first of them may have taken what another one asks for.
     this.#spread(all, now);
@@ -100,9 +101,9 @@ export class Uploader {
     this.#uplink.drained(left, now);
   }
 
-  /** @returns bytes */
-  #serveOne(peer: Peer, now: number): number {
-    const [block] = peer.queue.splice(this.#rarest(peer, now), 1);
+  /** @returns bytes of what stands at that place of the peer's queue */
+  #serveOne(peer: Peer, place: number, now: number): number {
+    const [block] = peer.queue.splice(place, 1);
     if (block === undefined) return 0;
     const sent = this.#sent.get(block.header) ?? new Map<number, Sending>();
     this.#sent.set(block.header, sent.set(block.index, { to: peer.id, at: now }));
