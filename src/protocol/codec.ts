@@ -13,14 +13,21 @@ interface Codec<T> {
   decode(frame: Uint8Array): Result<T>;
 }
 
+/** How messages of one type stand on the wire. */
+interface Layout {
+  readonly schema: v.GenericSchema<unknown, PeerMessage>;
+  readonly type: PeerMessage['type'];
+  readonly fields: readonly string[];
+}
+
 /**
  * Arrays: the number of the message's type, then its fields, in the order of the schema. Names would
  * be five sixths of a `have`, of which a chunk costs one a neighbour. A message is checked against the
  * schema of its type at once: found by trying one after the other, a request took 2.8 µs instead of 1.3.
  */
 function positional(options: (typeof peerMessageSchema)['options']) {
-  const layouts = options.map((schema) => ({
-    schema: schema as v.GenericSchema<unknown, PeerMessage>,
+  const layouts = options.map((schema): Layout => ({
+    schema,
     type: schema.entries.type.literal,
     fields: Object.keys(schema.entries).filter((field) => field !== 'type'),
   }));
