@@ -11,6 +11,8 @@ export class Download {
   readonly peer: PeerId;
   /** When the first block was asked for. ms */
   readonly startedAt: number;
+  /** Whether the peer was told not to send it: it is asked of another one once this one agrees. */
+  isRetracted = false;
   readonly #size: number;
   readonly #blockBytes: number;
   readonly #missing = new Set<number>();

@@ -17,8 +17,8 @@ export const patience = {
   refusedMs: 1_000,
   /** In the end game a chunk is late, and asked of another one, after so long at least. */
   lateMs: 250,
-  /** What waits with one peer is asked of an idle one if that is sooner by so much, and in half the time. */
-  moveMs: 500,
+  /** What waits with one peer is taken back for an idle one if that is sooner by so much, and in half the time. */
+  moveMs: 300,
   /** Requests worth so much of a peer's rate are under way. */
   pipelineMs: 3_000,
   /** Who is served is decided anew so often, and who is tried so often. */

@@ -85,6 +85,12 @@ export class Pipeline {
     return owed / rate / Math.max(0.05, 1 - this.#failures);
   }
 
+  /** How long what it owes will take; of who gave nothing yet, as long again as it has taken so far. ms */
+  waitMs(now: number): number {
+    const since = this.#mean === null ? this.silentSince : null;
+    return since === null ? this.expectedMs(0) : now - since;
+  }
+
   /** Whether nothing has come of the little that it is asked for at first. */
   get isProbed(): boolean {
     return this.#depth === null && this.outstanding >= 2;

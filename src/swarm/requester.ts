@@ -46,7 +46,8 @@ export class Requester {
       this.#request(soonest, chunk, now);
       asked = asked.filter((peer) => peer.holdings.pickable > 0 && this.#room(peer, now) > 0);
     }
-    for (const peer of able) if (peer.pipeline.downloads.size === 0) this.#moveTo(peer, able, now);
+    for (const peer of able)
+      if (peer.pipeline.downloads.size === 0) this.#takeBackFor(peer, able, now);
     this.#endGame(able, now);
   }
 
@@ -183,13 +184,17 @@ export class Requester {
     }
   }
 
-  #moveTo(idle: Peer, peers: readonly Peer[], now: number): void {
+  /**
+   * What waits with a busy peer is taken back, and asked of an idle one when the busy one says that it
+   * does not send it. It may be sending it already: where the idle one was asked at once, every eighth
+   * chunk came twice.
+   */
+  #takeBackFor(idle: Peer, peers: readonly Peer[], now: number): void {
     const moved = worthMoving(idle, peers, this.#askers, this.#inventory, now);
     if (moved === null) return;
-    const { from, key, header, index } = moved;
-    this.#giveUp(from, key);
-    const chunk = this.#inventory.chunk(header, index);
-    if (chunk) this.#request(idle, chunk, now);
+    const { from, download } = moved;
+    download.isRetracted = true;
+    this.#sendCancel(from, download);
   }
 
   /** Every missing block is asked for already: idle peers are asked for what is late. */
@@ -219,13 +224,19 @@ export class Requester {
     const download = peer.pipeline.downloads.get(key);
     if (download === undefined) return;
     this.#ended(peer, key);
-    const { header, index } = download;
-    const batch = peer.session.theirNumber(header.id);
     for (const { offset, length } of download.blocks()) {
       const block = blockKey(key, offset, length);
       peer.pipeline.cancelled.set(block, (peer.pipeline.cancelled.get(block) ?? 0) + 1);
-      if (batch === undefined || peer.isChokingUs) continue; // it rejects all by itself
-      this.#outbox.send(peer, { type: 'cancel', batch, index, offset, length });
+    }
+    if (!download.isRetracted) this.#sendCancel(peer, download);
+  }
+
+  #sendCancel(peer: Peer, download: Download): void {
+    const { header, index } = download;
+    const batch = peer.session.theirNumber(header.id);
+    if (batch === undefined || peer.isChokingUs) return; // it rejects all by itself
+    for (const block of download.blocks()) {
+      this.#outbox.send(peer, { type: 'cancel', batch, index, ...block });
     }
   }
 
