@@ -8,7 +8,6 @@ export interface RunningTabOptions extends Omit<
   TabOptions,
   'credentials' | 'client' | 'random' | 'now'
 > {
-  // prettier-ignore
   /** The Data Owner's word that this tab is a member. */
   readonly membership: Signed;
   readonly iceServers: RTCIceServer[];
