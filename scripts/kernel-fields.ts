@@ -37,16 +37,18 @@ function montgomeryFactor({ prime }: Field): bigint {
 
 const lines = (of: readonly string[]) => of.join('\n');
 
-/** 1, p − 2 and R² mod p, as limbs. */
+/** p, 1, p − 2, R² mod p and, to move a number by all limbs but one, R·2^(28·(limbs − 1)) mod p; as limbs. */
 export function constants(field: Field): string {
   const { name, prime, limbs } = field;
   const one = (1n << (radix * BigInt(limbs))) % prime;
   const constant = (suffix: string, value: bigint) =>
     `export const ${name}${suffix}: usize = memory.data<u32>([${digits(field, value).join(', ')}]);`;
   return lines([
+    constant('Prime', prime),
     constant('One', one),
     constant('PrimeLessTwo', prime - 2n),
     constant('Square', (one * one) % prime),
+    constant('Shift', (one << (radix * BigInt(limbs - 1))) % prime),
   ]);
 }
 

@@ -25,7 +25,13 @@ const { default: asc } = (await import(compiler)) as { default: Compiler };
 const folder = 'src/crypto/kernel';
 const fp = { name: 'Fp', prime: bls12_381.fields.Fp.ORDER, limbs: 14 };
 const fr = { name: 'Fr', prime: bls12_381.fields.Fr.ORDER, limbs: 10 };
-const fields = [constants(fp), multiplication(fp), sums(fp), multiplication(fr)].join('\n\n');
+const fields = [
+  constants(fp),
+  multiplication(fp),
+  sums(fp),
+  constants(fr),
+  multiplication(fr),
+].join('\n\n');
 
 function readSource(name: string): string | null {
   if (name === 'fields.ts') return fields;
@@ -36,7 +42,17 @@ function readSource(name: string): string | null {
 async function build(): Promise<string> {
   let binary: Uint8Array | string = '';
   const { error, stderr } = await asc.main(
-    ['index.ts', '--outFile', 'kernel.wasm', '-O3', '--runtime', 'stub', '--noAssert'],
+    [
+      'index.ts',
+      '--outFile',
+      'kernel.wasm',
+      '-O3',
+      '--runtime',
+      'stub',
+      '--noAssert',
+      '--enable',
+      'simd',
+    ],
     {
       readFile: readSource,
       writeFile: (name, contents) => {

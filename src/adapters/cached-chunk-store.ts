@@ -1,4 +1,4 @@
-import { chunkKey, ownBytes, type ChunkKey, type HeaderId } from '../lib/index.ts';
+import { chunkKey, ownBytes, wholeBytes, type ChunkKey, type HeaderId } from '../lib/index.ts';
 import type { ChunkStore } from '../vds/index.ts';
 
 /**
@@ -20,7 +20,7 @@ export class CachedChunkStore implements ChunkStore {
   }
 
   async put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
-    const [own, drops] = [ownBytes(payload), this.#drops];
+    const [own, drops] = [wholeBytes(payload), this.#drops];
     this.#forget(chunkKey(header, index));
     await this.#store.put(header, index, own);
     if (drops === this.#drops) this.#remember(header, index, own);

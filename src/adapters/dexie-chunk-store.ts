@@ -1,5 +1,5 @@
 import { Dexie, type Table } from 'dexie';
-import { ownBytes, type HeaderId } from '../lib/index.ts';
+import { wholeBytes, type HeaderId } from '../lib/index.ts';
 import type { ChunkStore } from '../vds/index.ts';
 import { openDatabase, type Schema } from './database.ts';
 
@@ -74,7 +74,7 @@ export class DexieChunkStore implements ChunkStore {
   put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
     return new Promise((done, failed) => {
       // IndexedDB would keep the whole buffer that a view is of.
-      this.#waiting.push({ header, index, payload: ownBytes(payload), done, failed });
+      this.#waiting.push({ header, index, payload: wholeBytes(payload), done, failed });
       if (!this.#writing) void this.#write();
     });
   }

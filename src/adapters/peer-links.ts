@@ -1,6 +1,6 @@
 // The package's own bundle: its source needs Node's streams and globals.
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import { Budget, hexToBytes, type PeerId } from '../lib/index.ts';
+import { Budget, hexToBytes, ownBytes, type PeerId } from '../lib/index.ts';
 import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
 import { Drain, offers, Packer, type ChannelEnds } from '../swarm/index.ts';
 import { now } from './clock.ts';
@@ -60,6 +60,11 @@ export class PeerLinks {
   /** Whose messages wait for the next task: its message is one. A timer would be late in hidden tabs. */
   readonly #waiting = new Set<PeerId>();
   readonly #flushSoon = new MessageChannel();
+  /**
+   * What every message is encoded to: a channel copies what it sends. Measured for pieces of 60 kB:
+   * a buffer of its own for each took 0.13 ms of the sender's main thread.
+   */
+  readonly #room = new Uint8Array(limits.frameBytes);
   #sessions = Math.floor(Math.random() * 0x7fffffff);
 
   constructor(self: PeerId, iceServers: RTCIceServer[], events: PeerLinksEvents) {
@@ -117,11 +122,17 @@ export class PeerLinks {
     }
   }
 
-  /** What is said before the page's next task goes in one frame. */
+  /** What is said before the page's next task goes in one frame; what fills one goes at once. */
   send(peer: PeerId, message: PeerMessage): void {
     const link = this.#links.get(peer);
     if (link?.channel?.readyState !== 'open') return; // its close is under way
-    const full = link.packer.add(peerCodec.encode(message));
+    const bytes = peerCodec.encodeInto(message, this.#room);
+    if (bytes.length >= limits.leastFrameBytes) {
+      this.#flush(peer);
+      this.#sendFrame(peer, link, bytes);
+      return;
+    }
+    const full = link.packer.add(ownBytes(bytes));
     if (full !== null) this.#sendFrame(peer, link, full);
     if (this.#waiting.size === 0) this.#flushSoon.port2.postMessage(null);
     this.#waiting.add(peer);

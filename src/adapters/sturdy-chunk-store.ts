@@ -1,4 +1,4 @@
-import { messageOf, ownBytes, type HeaderId } from '../lib/index.ts';
+import { messageOf, wholeBytes, type HeaderId } from '../lib/index.ts';
 import { MemoryChunkStore, type ChunkStore } from '../vds/index.ts';
 
 /** Where chunks are kept: on disk, or in memory as long as that does not work. */
@@ -36,7 +36,7 @@ export class SturdyChunkStore implements ChunkStore {
   }
 
   async put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
-    const own = ownBytes(payload);
+    const own = wholeBytes(payload);
     const write = this.#dropping.then(() => this.#write(header, index, own));
     this.#writing.add(write);
     try {

@@ -1,4 +1,4 @@
-import { decodeFirst, encode, rfc8949EncodeOptions } from 'cborg';
+import { decodeFirst, encode, encodeInto, rfc8949EncodeOptions } from 'cborg';
 import { equalBytes, err, messageOf, ok, type Result } from '../lib/index.ts';
 
 /**
@@ -9,6 +9,19 @@ import { equalBytes, err, messageOf, ok, type Result } from '../lib/index.ts';
  */
 export function encodeCanonical(value: unknown): Uint8Array<ArrayBuffer> {
   return encode(value, rfc8949EncodeOptions);
+}
+
+/**
+ * As {@link encodeCanonical}, to where there is room.
+ *
+ * @returns the part of the room that it takes
+ * @throws if the room is too small
+ */
+export function encodeCanonicalInto(
+  value: unknown,
+  room: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  return room.subarray(0, encodeInto(value, room, rfc8949EncodeOptions).written);
 }
 
 const strictly = {

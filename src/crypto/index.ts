@@ -1,5 +1,5 @@
 export { pointAt, toAffinePoints, type AffinePoints } from './affine.ts';
-export { decodeCanonical, decodeFirstCanonical, encodeCanonical } from './cbor.ts';
+export { decodeCanonical, decodeFirstCanonical, encodeCanonical, encodeCanonicalInto } from './cbor.ts'; // prettier-ignore
 export { identityOf, sign, verifySignature, type Identity } from './ed25519.ts';
 export { G1, G2, type G1Point, type G2Point } from './groups.ts';
 export type { ByteTable } from './arithmetic.ts';

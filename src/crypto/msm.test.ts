@@ -244,6 +244,10 @@ describe.each(both)('evaluateBytes by $name', ({ evaluateBytes }) => {
     { perScalar: 15, stride: 2, length: 15 * 256 },
     { perScalar: 30, stride: 1, length: 30 * 256 },
     { perScalar: 15, stride: 2, length: 100 },
+    { perScalar: 30, stride: 1, length: 30 * 128 },
+    { perScalar: 30, stride: 1, length: 30 * 128 * 3 + 17 },
+    { perScalar: 15, stride: 2, length: 15 * 127 },
+    { perScalar: 15, stride: 2, length: 15 * 128 * 2 + 1 },
     { perScalar: 30, stride: 1, length: 1 },
     { perScalar: 15, stride: 2, length: 0 },
   ])('$length bytes, $perScalar each, by $stride', ({ perScalar, stride, length }) => {

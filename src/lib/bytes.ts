@@ -16,6 +16,13 @@ export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return copy;
 }
 
+/** These bytes, if they are all that their buffer has; else a copy that is. */
+export function wholeBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length;
+  return isWhole ? (bytes as Uint8Array<ArrayBuffer>) : ownBytes(bytes);
+}
+
 /** The bytes of a float32 vector in little-endian order, whatever the machine. */
 export function float32ToBytes(values: Float32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(values.length * 4);

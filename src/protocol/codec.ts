@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { decodeCanonical, decodeFirstCanonical, encodeCanonical } from '../crypto/index.ts';
+import { decodeCanonical, decodeFirstCanonical, encodeCanonical, encodeCanonicalInto } from '../crypto/index.ts'; // prettier-ignore
 import { err, ok, ownBytes, type Result } from '../lib/index.ts';
 import { limits } from './limits.ts';
 import { peerMessageSchema, type PeerMessage } from './peer-messages.ts';
@@ -87,6 +87,10 @@ const positions = positional(peerMessageSchema.options);
  */
 export const peerCodec = {
   encode: (message: PeerMessage) => encodeCanonical(positions.flat(message)),
+
+  /** To where there is room for any frame. @returns the part of it that the message takes */
+  encodeInto: (message: PeerMessage, room: Uint8Array<ArrayBuffer>) =>
+    encodeCanonicalInto(positions.flat(message), room),
 
   /** All of a frame's messages, or none. Never throws; the error says what is wrong. */
   decode(frame: Uint8Array): Result<PeerMessage[]> {

@@ -1,6 +1,9 @@
-import { ownBytes, type HeaderId } from '../lib/index.ts';
+import { wholeBytes, type HeaderId } from '../lib/index.ts';
 
-/** Where verified chunks are kept. What is put and what is given are copies: nobody shares a buffer. */
+/**
+ * Where verified chunks are kept. A payload with a buffer of its own belongs to the store once it is
+ * put, of a view there is a copy; what is given is a copy.
+ */
 export interface ChunkStore {
   /** Resolves when the chunk is kept; takes the place of one that was kept. */
   put(header: HeaderId, index: number, payload: Uint8Array): Promise<void>;
@@ -19,7 +22,7 @@ export class MemoryChunkStore implements ChunkStore {
 
   put(header: HeaderId, index: number, payload: Uint8Array): Promise<void> {
     const batch = this.#batches.get(header) ?? new Map<number, Uint8Array<ArrayBuffer>>();
-    this.#batches.set(header, batch.set(index, ownBytes(payload)));
+    this.#batches.set(header, batch.set(index, wholeBytes(payload)));
     return Promise.resolve();
   }
 

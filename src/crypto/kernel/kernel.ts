@@ -100,7 +100,7 @@ export class Kernel {
       const { exports } = new WebAssembly.Instance(compiled);
       return new Kernel(exports as KernelExports);
     } catch {
-      return null; // a content security policy without 'wasm-unsafe-eval'
+      return null; // no SIMD, or a content security policy without 'wasm-unsafe-eval'
     }
   }
 
@@ -184,7 +184,7 @@ export class Kernel {
   }
 
   /**
-   * `Σ m_i·z^(i+1)` for the scalars that the bytes are, below 2r. In the same time whatever the
+   * `Σ m_i·z^(i+1)` for the scalars that the bytes are, below 5r. In the same time whatever the
    * bytes are.
    *
    * @param z in Montgomery form: z·2²⁸⁰ mod r
