@@ -79,10 +79,21 @@ export function allGather(settings: SwarmSettings): SwarmOutcome {
   swarm.members.forEach((peer, i) =>
     batches.forEach((batch, j) => swarm.network.give(peer, batch, i === j ? undefined : [])),
   );
-  // What all receive is what all send.
-  const share = (peers - 1) / peers;
-  const boundMs = (authors * share * bytesOf(at(batches, 0))) / swarm.link.up;
-  return swarm.run(batches, boundMs);
+  const chunkMs = bytesOf(at(batches, 0)) / chunks / swarm.link.up;
+  return swarm.run(batches, chunkMs * sendingTime(peers, authors, (peers - 1) * authors * chunks));
+}
+
+/**
+ * What all receive is what all send, but who has no whole chunk yet: for as long as one chunk takes, no
+ * more than `authors` send, then twice as many, and so on. In times that a chunk takes.
+ */
+function sendingTime(peers: number, authors: number, deliveries: number): number {
+  let [time, left, senders] = [0, deliveries, authors];
+  for (; senders < peers && left > senders; senders *= 2) {
+    left -= senders;
+    time++;
+  }
+  return time + left / Math.min(senders, peers);
 }
 
 function bytesOf({ payloads }: SimulatedBatch): number {

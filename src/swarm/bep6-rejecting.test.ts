@@ -47,12 +47,6 @@ function serving() {
   };
   /** So much is in the channels already that sending it takes a while. */
   const fill = () => [first, second].forEach((peer) => (peer.buffered = 60_000));
-  /** A peer has some of it. */
-  const holds = (peer: Peer, indices: readonly number[]) => {
-    const bits = new Bitfield(3);
-    for (const index of indices) bits.set(index);
-    inventory.claimed(peer.holdings, header.id, bits);
-  };
   /** What was sent to a peer, and what is read for it. */
   const said = () =>
     outbox.empty().map((effect) => {
@@ -60,7 +54,7 @@ function serving() {
       const message: PeerMessage | null = effect.type === 'send' ? effect.message : null;
       return message?.type === 'reject' ? `reject ${message.index}` : message?.type;
     });
-  return { uploader, first, second, ask, said, send, fill, holds };
+  return { uploader, first, second, ask, said, send, fill };
 }
 
 describe('one answer for each request', () => {
@@ -116,17 +110,6 @@ describe('a chunk that nobody else has', () => {
 });
 
 describe('what is served next', () => {
-  test('is what the fewest have, who was just sent it counted in', () => {
-    const { uploader, first, second, ask, said, holds } = serving();
-    holds(second, [0]);
-    for (const index of [0, 1]) ask(first, index);
-    uploader.serve([first, second], 0);
-    expect(said()).toEqual(['read 1', 'read 0']);
-    for (const index of [1, 2]) ask(second, index);
-    uploader.serve([first, second], 0);
-    expect(said()).toEqual(['read 2', 'read 1']);
-  });
-
   test('is what who waited longest asks for', () => {
     const { uploader, first, second, ask, said } = serving();
     for (const index of [0, 1]) ask(first, index);

@@ -32,8 +32,6 @@ export const patience = {
   rateMs: 20_000,
   /** What takes so long to send goes to everybody once before it goes to anybody twice. */
   spreadAfterMs: 130,
-  /** Who was sent a chunk is counted among its holders so long, until it says so itself. */
-  toldMs: 400,
   /** A chunk that was sent has so long to be passed on before it is sent to another one. */
   spreadMs: 8_000,
   /** After so long without a message one is sent, and a peer is gone that sent none. */
