@@ -2,7 +2,7 @@
 import SimplePeer from 'simple-peer/simplepeer.min.js';
 import { Budget, hexToBytes, ownBytes, type PeerId } from '../lib/index.ts';
 import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
-import { Drain, offers, Packer, type ChannelEnds } from '../swarm/index.ts';
+import { Drain, longMessage, offers, Packer, type ChannelEnds } from '../swarm/index.ts';
 import { now } from './clock.ts';
 
 export interface PeerLinksEvents {
@@ -122,12 +122,12 @@ export class PeerLinks {
     }
   }
 
-  /** What is said before the page's next task goes in one frame; what fills one goes at once. */
+  /** What is said before the page's next task goes in one frame; a long message goes at once. */
   send(peer: PeerId, message: PeerMessage): void {
     const link = this.#links.get(peer);
     if (link?.channel?.readyState !== 'open') return; // its close is under way
     const bytes = peerCodec.encodeInto(message, this.#room);
-    if (bytes.length >= limits.leastFrameBytes) {
+    if (bytes.length >= longMessage) {
       this.#flush(peer);
       this.#sendFrame(peer, link, bytes);
       return;

@@ -8,9 +8,9 @@ export const limits = {
   frameBytes: 262_144,
   /** messages in one frame: a bitfield and a header of each of a hundred batches. */
   messagesPerFrame: 256,
-  /** bytes; a peer that takes less per frame would make a chunk of hundreds of blocks. */
-  leastFrameBytes: 16_384,
-  /** bytes; the largest block asked for at once: what every WebRTC stack carries, less its envelope. */
+  /** bytes; what every peer takes in a frame, as every WebRTC stack does that says nothing else (RFC 8841). */
+  leastFrameBytes: 65_536,
+  /** bytes; the largest block asked for at once: what every peer takes, less its envelope. */
   blockBytes: 64_512,
   /** bytes; a message to a tab: a manifest with the headers of 200 members, 36 kB each at most. */
   serverFrameBytes: 8_388_608,

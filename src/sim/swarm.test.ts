@@ -450,7 +450,7 @@ describe('serving', () => {
     const { holder, ask } = served();
     const requests = limits.queuedRequests + 600;
     for (let i = 0; i < requests; i++) ask(0, 0, 3872);
-    const inChannel = Math.ceil((8 * limits.leastFrameBytes) / 3872);
+    const inChannel = Math.ceil(131_072 / 3872);
     expect(holder.sent.get('reject')).toBe(requests - limits.queuedRequests - inChannel);
   });
 });

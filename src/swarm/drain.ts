@@ -4,8 +4,10 @@ import { limits } from '../protocol/index.ts';
 const windowMs = 400;
 /** bytes; one block at a time, on the slowest channel too. */
 const leastWindow = 8_192;
+/** bytes; what is sent in one go below that says little of how fast it went. */
+export const sampleBytes = 16_384;
 /** bytes that may wait in a channel that was not measured yet */
-export const firstWindow = 8 * limits.leastFrameBytes;
+export const firstWindow = 8 * sampleBytes;
 /** bytes a ms; what is thought of what was not measured yet */
 export const firstRate = firstWindow / windowMs;
 
@@ -87,7 +89,7 @@ export class Drain {
 
   /** The channel had more than its low mark, and has so many bytes left: who fills it is to be told. */
   drained(left: number, now: number): void {
-    this.#throughput.drained(left, Math.min(limits.leastFrameBytes, this.window / 2), now);
+    this.#throughput.drained(left, Math.min(sampleBytes, this.window / 2), now);
     this.#believed = left;
   }
 }

@@ -6,7 +6,7 @@ import { Packer } from './packer.ts';
 
 /** Lengths of messages: mostly small ones, and pieces. */
 const lengths = fc.array(
-  fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 40 }) }, fc.integer({ min: 1, max: 20_000 })), // prettier-ignore
+  fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 40 }) }, fc.integer({ min: 1, max: 70_000 })), // prettier-ignore
   { maxLength: 600, size: 'max' },
 );
 

@@ -1,5 +1,4 @@
-import { limits } from '../protocol/index.ts';
-import { firstRate, firstWindow, Throughput } from './drain.ts';
+import { firstRate, firstWindow, sampleBytes, Throughput } from './drain.ts';
 
 /** ms; what is sent in so long may be in all channels together. */
 const windowMs = 100;
@@ -42,6 +41,6 @@ export class Uplink {
 
   /** @param left bytes of blocks that are in channels yet, as far as they say */
   drained(left: number, now: number): void {
-    this.#throughput.drained(left, limits.leastFrameBytes / 4, now);
+    this.#throughput.drained(left, sampleBytes / 4, now);
   }
 }
