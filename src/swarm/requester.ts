@@ -7,6 +7,7 @@ import type { Outbox } from './outbox.ts';
 import { patience } from './patience.ts';
 import type { Peer } from './peer.ts';
 import { pickChunk } from './picker.ts';
+import { Retractions } from './retractions.ts';
 import { latestOf, soonestOf, worthMoving } from './second-choice.ts';
 import type { Heard } from './session.ts';
 
@@ -24,6 +25,7 @@ export class Requester {
   readonly #random: Random;
   /** Who was asked for each chunk on its way: one peer, or two in the end game. */
   readonly #askers = new Map<ChunkKey, Peer[]>();
+  readonly #retractions = new Retractions();
 
   constructor(inventory: Inventory, outbox: Outbox, random: Random) {
     this.#inventory = inventory;
@@ -120,12 +122,13 @@ export class Requester {
 
   /** Gives up on what does not come. */
   expire(peers: ReadonlyMap<unknown, Peer>, now: number): void {
+    for (const { peer, download } of this.#retractions.due(now)) this.#fail(peer, download, now);
     for (const peer of peers.values()) {
       const { pipeline } = peer;
       const since = pipeline.silentSince;
       if (since === null) continue;
       const isSilent = now >= since + patience.snubMs && pipeline.isSnubbed(now);
-      for (const [key, download] of pipeline.downloads) {
+      for (const download of pipeline.downloads.values()) {
         const { header, index, startedAt } = download;
         if (!isSilent && now < startedAt + Math.min(patience.chunkMs, pipeline.timeoutMs)) break;
         const isDripping = now >= startedAt + patience.chunkMs;
@@ -133,11 +136,16 @@ export class Requester {
         if (!isDripping && !isLate && !isSilent) continue;
         // Who alone has it is waited for a little longer: asking it again brings nothing sooner.
         if (!isDripping && !isSilent && !hasOther(peers, peer, header.id, index)) continue;
-        pipeline.ended(true);
-        this.#exclude(peer, header.id, index, now + patience.excludeMs);
-        this.#giveUp(peer, key);
+        this.#fail(peer, download, now);
       }
     }
+  }
+
+  /** A chunk did not come in time: it is needed again, and not from this peer for a while. */
+  #fail(peer: Peer, { header, index }: Download, now: number): void {
+    peer.pipeline.ended(true);
+    this.#exclude(peer, header.id, index, now + patience.excludeMs);
+    this.#giveUp(peer, chunkKey(header.id, index));
   }
 
   /** When something is given up on, or late. ms */
@@ -157,6 +165,7 @@ export class Requester {
         if (startedAt + patience.chunkMs > now) break;
       }
     }
+    consider(this.#retractions.nextWake);
     // Who alone has a chunk is asked again.
     for (const batch of this.#inventory.batches) {
       if (!batch.held.complete) consider(batch.nextExclusionEnd(now));
@@ -193,7 +202,7 @@ export class Requester {
     const moved = worthMoving(idle, peers, this.#askers, this.#inventory, now);
     if (moved === null) return;
     const { from, download } = moved;
-    download.isRetracted = true;
+    this.#retractions.add(from, download, now);
     this.#sendCancel(from, download);
   }
 
