@@ -1,8 +1,8 @@
 // The package's own bundle: its source needs Node's streams and globals.
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import { Budget, hexToBytes, ownBytes, type PeerId } from '../lib/index.ts';
+import { Budget, hexToBytes, type PeerId } from '../lib/index.ts';
 import { decodeSignal, limits, peerCodec, type PeerMessage } from '../protocol/index.ts';
-import { Drain, longMessage, offers, Packer, type ChannelEnds } from '../swarm/index.ts';
+import { Drain, offers, Packer, type ChannelEnds } from '../swarm/index.ts';
 import { now } from './clock.ts';
 
 export interface PeerLinksEvents {
@@ -126,14 +126,9 @@ export class PeerLinks {
   send(peer: PeerId, message: PeerMessage): void {
     const link = this.#links.get(peer);
     if (link?.channel?.readyState !== 'open') return; // its close is under way
-    const bytes = peerCodec.encodeInto(message, this.#room);
-    if (bytes.length >= longMessage) {
-      this.#flush(peer);
-      this.#sendFrame(peer, link, bytes);
-      return;
-    }
-    const full = link.packer.add(ownBytes(bytes));
-    if (full !== null) this.#sendFrame(peer, link, full);
+    const frames = link.packer.add(peerCodec.encodeInto(message, this.#room));
+    for (const frame of frames) this.#sendFrame(peer, link, frame);
+    if (link.packer.bytes === 0) return;
     if (this.#waiting.size === 0) this.#flushSoon.port2.postMessage(null);
     this.#waiting.add(peer);
   }

@@ -316,8 +316,8 @@ export class RoundNetwork implements World {
     if (!other || !channel) return;
     // As in a page: what is said in one go goes in one frame.
     const isFirst = channel.packer.bytes === 0;
-    const full = channel.packer.add(peerCodec.encode(message));
-    if (full !== null) this.#sendFrame(member, other, channel, full);
+    const frames = channel.packer.add(peerCodec.encode(message));
+    for (const frame of frames) this.#sendFrame(member, other, channel, frame);
     if (!isFirst) return;
     this.after(0, () => {
       const frame = channel.packer.take();

@@ -2,5 +2,5 @@ export { memberCredentials, type ChannelEnds, type Credentials } from './credent
 export { Drain } from './drain.ts';
 export { SwarmEngine } from './engine.ts';
 export type { Block, SwarmEffect, SwarmEvent } from './events.ts';
-export { longMessage, Packer } from './packer.ts';
+export { Packer } from './packer.ts';
 export { neighbours, offers, type Placed } from './topology.ts';
