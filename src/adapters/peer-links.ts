@@ -151,8 +151,10 @@ export class PeerLinks {
     const left = channel.bufferedAmount;
     // Whoever reads nothing must not fill our memory, nor hold up what is for others.
     if (left > limits.bufferedMostBytes) link.peer.destroy();
-    else if (drain.handed(frame.length, left, now())) {
-      this.#events.buffered(peer, left, drain.window);
+    else {
+      const isLow = drain.handed(frame.length, left, now());
+      channel.bufferedAmountLowThreshold = drain.lowMark;
+      if (isLow) this.#events.buffered(peer, left, drain.window);
     }
   }
 

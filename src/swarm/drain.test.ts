@@ -36,6 +36,17 @@ test('a slow channel, of which little is ever sent at once, is measured all the 
   expect(drain.window).toBeGreaterThan(25_000);
 });
 
+test('a full channel is filled again before it is empty, of any other one it is told that it is', () => {
+  const drain = new Drain();
+  send(drain, 100_000, 100, 0);
+  drain.handed(300_000, 300_000, 1_000);
+  expect(drain.lowMark).toBe(100_000);
+  drain.drained(100_000, 1_200);
+  expect(drain.lowMark).toBe(1_024);
+  drain.handed(50_000, 150_000, 1_200);
+  expect(drain.lowMark).toBe(1_024);
+});
+
 test('who fills a channel never thinks that it is above its low mark when it is not', () => {
   const step = fc.record({ bytes: fc.integer({ min: 1, max: 60_000 }), percents: fc.array(fc.nat(100), { maxLength: 3 }), ms: fc.nat(300) }); // prettier-ignore
   fc.assert(

@@ -13,6 +13,10 @@ export const firstRate = firstWindow / windowMs;
 
 /** ms; what was not heard of for so long, and was little, has been sent. */
 const idleMs = 50;
+/** ms; what is measured counts for as long as it took, and less and less after so long. */
+const memoryMs = 500;
+/** bytes; with so few left who fills a channel hears of it that is not full. */
+export const leastMark = 1_024;
 
 /** How fast something sends what it is handed, measured while it has something to send. */
 export class Throughput {
@@ -43,10 +47,13 @@ export class Throughput {
    */
   drained(left: number, much: number, now: number): void {
     const sent = this.#left + this.#handed - left;
-    const rate = sent / Math.max(1, now - this.#since);
-    if (this.rate === null) this.rate = sent >= much ? rate : null;
-    else if (rate > this.rate && sent >= much) this.rate = rate;
-    else if (rate > this.rate || sent >= much) this.rate += (rate - this.rate) / 4;
+    const took = now - this.#since;
+    if (this.rate === null) this.rate = sent >= much ? sent / Math.max(1, took) : null;
+    else if (sent >= much || sent > this.rate * took) {
+      // By time: several channels may tell at once of what all of them took long to send.
+      const kept = Math.exp(-took / memoryMs);
+      this.rate = kept * this.rate + (took > 0 ? ((1 - kept) / took) * sent : sent / memoryMs);
+    }
     this.#left = left;
     this.#handed = 0;
     this.#since = now;
@@ -61,6 +68,7 @@ export class Drain {
   readonly #throughput = new Throughput();
   /** bytes that who fills the channel thinks are in it: it is not told of every one that is sent. */
   #believed = 0;
+  #lowMark = leastMark;
 
   /** bytes that may wait in the channel */
   get window(): number {
@@ -71,7 +79,7 @@ export class Drain {
 
   /** bytes; more is handed over once the channel has no more than this left. */
   get lowMark(): number {
-    return lowMarkOf(this.window);
+    return this.#lowMark;
   }
 
   /**
@@ -82,6 +90,7 @@ export class Drain {
   handed(bytes: number, left: number, now: number): boolean {
     this.#throughput.handed(bytes, now);
     this.#believed += bytes;
+    this.#mark(left);
     if (this.#believed <= this.lowMark || left > this.lowMark) return false;
     this.#believed = left;
     return true;
@@ -91,11 +100,12 @@ export class Drain {
   drained(left: number, now: number): void {
     this.#throughput.drained(left, Math.min(sampleBytes, this.window / 2), now);
     this.#believed = left;
+    this.#mark(left);
   }
-}
 
-/** bytes; who fills a channel hears of it when it has no more than this left. */
-export function lowMarkOf(window: number): number {
-  // Until it was measured, what is sent first is.
-  return window === firstWindow ? 1_024 : window / 4;
+  /** A full channel is filled again before it is empty; of any other one it is told that it is. */
+  #mark(left: number): void {
+    const { window } = this;
+    this.#lowMark = window !== firstWindow && left > window / 2 ? window / 4 : leastMark;
+  }
 }

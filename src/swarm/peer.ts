@@ -1,5 +1,5 @@
 import type { PeerId } from '../lib/index.ts';
-import { firstWindow, lowMarkOf } from './drain.ts';
+import { firstWindow, leastMark } from './drain.ts';
 import type { Block } from './events.ts';
 import type { Holdings } from './batch.ts';
 import { Pipeline } from './pipeline.ts';
@@ -61,9 +61,9 @@ export class Peer {
     return this.session.ready;
   }
 
-  /** bytes of blocks that its channel is to send: of what is below the low mark nobody hears when it is sent. */
+  /** bytes of blocks that its channel is to send: of the last few nobody hears when they are sent. */
   get sending(): number {
-    return this.blocksBuffered > lowMarkOf(this.window) ? this.blocksBuffered : 0;
+    return this.blocksBuffered > leastMark ? this.blocksBuffered : 0;
   }
 
   /** The channel says what is in it. bytes */

@@ -29,3 +29,27 @@ test('a while in which there was little to send, of which nobody heard the end, 
   }
   expect(uplink.window).toBeGreaterThan(19_000);
 });
+
+test('channels that tell at once of what all of them took long to send are no faster for that', () => {
+  const uplink = new Uplink();
+  send(uplink, 50_000, 0, 0, 100);
+  for (let k = 1; k <= 20; k++) {
+    const now = 100 * k;
+    uplink.handed(50_000, now);
+    for (let left = 40_000; left >= 0; left -= 10_000) uplink.drained(left, now + 100);
+  }
+  expect(uplink.window).toBeGreaterThan(45_000);
+  expect(uplink.window).toBeLessThan(55_000);
+});
+
+test('where it takes long to be told what was sent, more is handed over', () => {
+  const uplink = new Uplink();
+  send(uplink, 50_000, 0, 0, 100);
+  for (let k = 1; k <= 20; k++) {
+    uplink.handed(25_000, 100 * k);
+    send(uplink, 25_000, 0, 100 * k, 100);
+  }
+  expect(uplink.window).toBeCloseTo(200_000, -3);
+  for (let k = 21; k <= 50; k++) send(uplink, 50_000, 2_000, 100 * k, 100);
+  expect(uplink.window).toBeCloseTo(50_000, -3);
+});
