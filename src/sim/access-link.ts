@@ -20,6 +20,13 @@ interface Frame {
   readonly arrive: (isLost: boolean) => void;
 }
 
+/** What a node is sending a frame of, from when to when. ms */
+interface Sending {
+  readonly channel: Channel;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** One direction of one channel: frames in order, as far as the sender's link has not sent them. */
 export class Channel {
   readonly drain = new Drain();
@@ -61,7 +68,7 @@ export class Node {
   readonly #time: Timeline;
   readonly link: AccessLink;
   readonly #waiting: Channel[] = [];
-  #isSending = false;
+  #sending: Sending | null = null;
   /** When the last frame that comes here is here. ms */
   #busyUntil = 0;
 
@@ -75,10 +82,11 @@ export class Node {
     const { now } = this.#time;
     channel.buffered += frame.bytes;
     if (channel.frames.push(frame) === 1) this.#waiting.push(channel);
-    if (!this.#isSending) this.#sendNext();
-    if (channel.drain.handed(frame.bytes, channel.buffered, now)) {
-      channel.onBuffered(channel.buffered, channel.drain.window);
-    }
+    if (this.#sending === null) this.#sendNext();
+    const left = this.#left(channel);
+    if (channel.drain.handed(frame.bytes, left, now))
+      channel.onBuffered(left, channel.drain.window);
+    this.#watch(channel);
   }
 
   #sendNext(): void {
@@ -92,10 +100,12 @@ export class Node {
         this.#sent(channel, frame, this.#time.now);
         continue;
       }
-      this.#isSending = true;
       const start = this.#time.now;
-      this.#time.later(frame.bytes / this.link.up, () => {
-        this.#isSending = false;
+      const end = start + frame.bytes / this.link.up;
+      this.#sending = { channel, start, end };
+      this.#watch(channel);
+      this.#time.when(end, () => {
+        this.#sending = null;
         if (channel.isOpen) this.#sent(channel, frame, start);
         this.#sendNext();
       });
@@ -110,8 +120,35 @@ export class Node {
     if (channel.frames.length > 0) this.#waiting.push(channel);
     channel.to.#receive(channel, frame, start);
     if (!wasAbove || channel.buffered > lowMark) return;
-    channel.drain.drained(channel.buffered, this.#time.now);
-    channel.onBuffered(channel.buffered, channel.drain.window);
+    this.#tell(channel, channel.buffered);
+  }
+
+  /** bytes in a channel now: of what is being sent a part is gone */
+  #left(channel: Channel): number {
+    const { buffered } = channel;
+    const sending = this.#sending;
+    return sending?.channel === channel
+      ? buffered - (this.#time.now - sending.start) * this.link.up
+      : buffered;
+  }
+
+  /** The channel that is being sent from tells in the middle of a frame, too. */
+  #watch(channel: Channel): void {
+    const { drain } = channel;
+    const sending = this.#sending;
+    if (sending?.channel !== channel) return;
+    const { lowMark } = drain;
+    const until = (this.#left(channel) - lowMark) / this.link.up;
+    if (until <= 0 || this.#time.now + until >= sending.end) return;
+    this.#time.later(until, () => {
+      if (channel.isOpen && drain.lowMark === lowMark && this.#sending === sending)
+        this.#tell(channel, lowMark);
+    });
+  }
+
+  #tell(channel: Channel, left: number): void {
+    channel.drain.drained(left, this.#time.now);
+    channel.onBuffered(left, channel.drain.window);
   }
 
   /** Bits come in while they are sent: a link that is no slower than the sender's adds nothing. */

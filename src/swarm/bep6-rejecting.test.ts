@@ -123,8 +123,9 @@ describe('what is served next', () => {
     ask(first, 0);
     uploader.serve([first, second], 0);
     send(first, 0, 0);
-    first.drained(0, 8_192);
-    uploader.drained([first, second], 1_000); // 5 bytes a ms
+    expect(first.drained(blockBytes / 2, 8_192)).toBe(false);
+    expect(first.drained(0, 8_192)).toBe(false);
+    uploader.drained([first, second], false, 1_000); // 5 bytes a ms
     expect(said()).toEqual(['read 0', 'piece']);
     ask(first, 1);
     ask(second, 2);
@@ -139,5 +140,7 @@ describe('what is served next', () => {
     second.drained(0, 8_192);
     uploader.serve([first, second], 2_000);
     expect(said()).toEqual(['read 1']);
+    send(first, 1, 2_000);
+    expect(first.drained(0, 8_192)).toBe(true); // it was empty before it said anything
   });
 });

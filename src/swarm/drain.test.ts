@@ -36,7 +36,7 @@ test('a slow channel, of which little is ever sent at once, is measured all the 
   expect(drain.window).toBeGreaterThan(25_000);
 });
 
-test('a full channel is filled again before it is empty, of any other one it is told that it is', () => {
+test('a full channel is filled again before it is empty; any other one tells at half, and when it is', () => {
   const drain = new Drain();
   send(drain, 100_000, 100, 0);
   drain.handed(300_000, 300_000, 1_000);
@@ -44,6 +44,8 @@ test('a full channel is filled again before it is empty, of any other one it is 
   drain.drained(100_000, 1_200);
   expect(drain.lowMark).toBe(1_024);
   drain.handed(50_000, 150_000, 1_200);
+  expect(drain.lowMark).toBe(75_000);
+  drain.drained(75_000, 1_300);
   expect(drain.lowMark).toBe(1_024);
 });
 

@@ -15,7 +15,7 @@ export const firstRate = firstWindow / windowMs;
 const idleMs = 50;
 /** ms; what is measured counts for as long as it took, and less and less after so long. */
 const memoryMs = 500;
-/** bytes; with so few left who fills a channel hears of it that is not full. */
+/** bytes; with so few left who fills a channel hears of it once more. */
 export const leastMark = 1_024;
 
 /** How fast something sends what it is handed, measured while it has something to send. */
@@ -90,7 +90,7 @@ export class Drain {
   handed(bytes: number, left: number, now: number): boolean {
     this.#throughput.handed(bytes, now);
     this.#believed += bytes;
-    this.#mark(left);
+    this.#mark(left, left / 2);
     if (this.#believed <= this.lowMark || left > this.lowMark) return false;
     this.#believed = left;
     return true;
@@ -100,12 +100,16 @@ export class Drain {
   drained(left: number, now: number): void {
     this.#throughput.drained(left, Math.min(sampleBytes, this.window / 2), now);
     this.#believed = left;
-    this.#mark(left);
+    this.#mark(left, 0);
   }
 
-  /** A full channel is filled again before it is empty; of any other one it is told that it is. */
-  #mark(left: number): void {
+  /**
+   * A full channel is filled again before it is empty. Of any other one it is told when half of what it
+   * was handed is sent, and when all is: who finds it empty the first time was told late.
+   */
+  #mark(left: number, otherwise: number): void {
     const { window } = this;
-    this.#lowMark = window !== firstWindow && left > window / 2 ? window / 4 : leastMark;
+    const isFull = window !== firstWindow && left > window / 2;
+    this.#lowMark = isFull ? window / 4 : Math.max(leastMark, otherwise);
   }
 }

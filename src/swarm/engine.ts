@@ -88,8 +88,10 @@ export class SwarmEngine {
       case 'malformed':
         return connections.malformed(event.peer, event.reason);
       case 'buffered':
-        connections.get(event.peer)?.drained(event.bytes, event.window);
-        return this.#uploader.drained(connections.all.values(), now);
+        return connections.with(event.peer, (peer) => {
+          const isLate = peer.drained(event.bytes, event.window);
+          this.#uploader.drained(connections.all.values(), isLate, now);
+        });
       case 'batch':
         return this.#shelf.add(new Batch(event.header, event.held, event.readers, now));
       case 'keep':

@@ -31,6 +31,8 @@ export class Peer {
   window = firstWindow;
   /** bytes of blocks among them, at most */
   blocksBuffered = 0;
+  /** Whether it was handed a block since it said what is in it. */
+  wasHanded = false;
   /** Which of the blocks that were sent to anybody was its last; 0: none. */
   servedAs = 0;
   /** bytes that it gave and took lately. */
@@ -66,11 +68,18 @@ export class Peer {
     return this.blocksBuffered > leastMark ? this.blocksBuffered : 0;
   }
 
-  /** The channel says what is in it. bytes */
-  drained(left: number, window: number): void {
+  /**
+   * The channel says what is in it. Bytes.
+   *
+   * @returns whether it says so late: all that it was handed is gone
+   */
+  drained(left: number, window: number): boolean {
+    const isLate = this.wasHanded && left <= leastMark;
+    this.wasHanded = false;
     this.buffered = left;
     this.blocksBuffered = Math.min(this.blocksBuffered, left);
     this.window = window;
+    return isLate;
   }
 
   /** Room in the channel for another block. */

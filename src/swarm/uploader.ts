@@ -84,8 +84,9 @@ export class Uploader {
     const sending = all.reduce((sum, peer) => sum + peer.sending, 0);
     if (sending === 0) this.#uplink.idle(now);
     let underWay = all.reduce((sum, peer) => sum + peer.reading, sending);
+    const share = this.#uplink.shareOf(all.filter(({ ready }) => ready).length);
     while (underWay < this.#uplink.window) {
-      const next = nextOf(all);
+      const next = nextOf(all, share);
       if (next === undefined) break;
       underWay += this.#serveOne(next, now);
     }
@@ -93,11 +94,11 @@ export class Uploader {
     this.#spread(all, now);
   }
 
-  /** Channels say what is in them. */
-  drained(peers: Iterable<Peer>, now: number): void {
+  /** Channels say what is in them; whether one says so late. */
+  drained(peers: Iterable<Peer>, isLate: boolean, now: number): void {
     let left = 0;
     for (const { blocksBuffered } of peers) left += blocksBuffered;
-    this.#uplink.drained(left, now);
+    this.#uplink.drained(left, isLate, now);
   }
 
   /** @returns bytes of what the peer asked for first */
@@ -171,6 +172,7 @@ export class Uploader {
     peer.totals.uploaded += bytes.length;
     peer.taken.add(bytes.length, now);
     peer.blocksBuffered += bytes.length;
+    peer.wasHanded = true;
     this.#uplink.handed(bytes.length, now);
     const { batch, index, offset } = block;
     this.#outbox.send(peer, { type: 'piece', batch, index, offset, bytes });
@@ -188,11 +190,18 @@ export class Uploader {
   }
 }
 
-/** Whose turn it is: of those that ask and whose channels have room, who waited longest. */
-function nextOf(peers: readonly Peer[]): Peer | undefined {
+/**
+ * Whose turn it is: of those that ask and whose channels have room, who waited longest.
+ *
+ * @param share bytes that one of them may be sent at once, unless it is one block
+ */
+function nextOf(peers: readonly Peer[], share: number): Peer | undefined {
   let next: Peer | undefined;
   for (const peer of peers) {
-    if (peer.queue.length === 0 || !peer.writable) continue;
+    const [block] = peer.queue;
+    if (block === undefined || !peer.writable) continue;
+    const underWay = peer.reading + peer.sending;
+    if (underWay > 0 && underWay + block.length > share) continue;
     if (next === undefined || peer.servedAs < next.servedAs) next = peer;
   }
   return next;
