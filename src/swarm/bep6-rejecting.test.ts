@@ -12,6 +12,12 @@ import { Uploader } from './uploader.ts';
 
 const blockBytes = 5_000;
 
+function bitsOf(index: number): Bitfield {
+  const bits = new Bitfield(3);
+  bits.set(index);
+  return bits;
+}
+
 /** A batch of three chunks, and two peers that may ask for them. */
 function serving() {
   const [outbox, inventory] = [new Outbox(), new Inventory()];
@@ -38,7 +44,7 @@ function serving() {
   if (!first || !second) throw new Error('two peers');
   const ask = (peer: Peer, index: number) => {
     const asked = { type: 'request', batch: 0, index, offset: 0, length: blockBytes } as const;
-    return uploader.requested(peer, { type: 'request', header: header.id, asked });
+    return uploader.requested(peer, { type: 'request', header: header.id, asked }, [first, second]);
   };
   /** A block that was read. */
   const send = (peer: Peer, index: number, now: number) => {
@@ -54,7 +60,13 @@ function serving() {
       const message: PeerMessage | null = effect.type === 'send' ? effect.message : null;
       return message?.type === 'reject' ? `reject ${message.index}` : message?.type;
     });
-  return { uploader, first, second, ask, said, send, fill };
+  /** They say that they have a chunk. */
+  const claim = (index: number) => {
+    for (const { holdings } of [first, second]) {
+      inventory.claimed(holdings, header.id, bitsOf(index));
+    }
+  };
+  return { uploader, first, second, ask, said, send, fill, claim };
 }
 
 describe('one answer for each request', () => {
@@ -106,6 +118,31 @@ describe('a chunk that nobody else has', () => {
     said();
     uploader.serve([first, second], 60_000);
     expect(said()).toEqual(['read 0']);
+  });
+});
+
+describe('a chunk that several others have', () => {
+  test('is refused while much waits', () => {
+    const { first, second, ask, said, claim } = serving();
+    claim(2);
+    ask(first, 2);
+    for (let k = 0; k < 10; k++) ask(second, 0);
+    expect(said()).toEqual([]);
+    ask(first, 2);
+    expect(said()).toEqual(['reject 2']);
+    ask(first, 1); // nobody else has it
+    expect(said()).toEqual([]);
+  });
+
+  test('is not refused for ever to who gets nothing, but once more for each that it got', () => {
+    const { first, second, ask, said, claim, send } = serving();
+    claim(2);
+    for (let k = 0; k < 10; k++) ask(second, 0);
+    for (let k = 0; k < 5; k++) ask(first, 2);
+    expect(said()).toEqual(['reject 2', 'reject 2']);
+    send(first, 2, 0);
+    for (let k = 0; k < 5; k++) ask(first, 2);
+    expect(said()).toEqual(['piece', 'reject 2']);
   });
 });
 

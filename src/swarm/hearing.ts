@@ -71,7 +71,7 @@ export class Hearing {
         peer.isChokingUs = heard.isChoking;
         return null;
       case 'request':
-        return breachOf(uploader.requested(peer, heard));
+        return breachOf(uploader.requested(peer, heard, connections.all.values()));
       case 'cancel':
         uploader.cancelled(peer, heard);
         return null;

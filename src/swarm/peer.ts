@@ -35,6 +35,8 @@ export class Peer {
   wasHanded = false;
   /** Which of the blocks that were sent to anybody was its last; 0: none. */
   servedAs = 0;
+  /** Blocks that may be refused to it because much waits, though they are here. */
+  refusals = 2;
   /** bytes that it gave and took lately. */
   readonly given = new Rate();
   readonly taken = new Rate();
