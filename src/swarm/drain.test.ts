@@ -43,9 +43,9 @@ test('a full channel is filled again before it is empty; any other one tells at 
   expect(drain.lowMark).toBe(100_000);
   drain.drained(100_000, 1_200);
   expect(drain.lowMark).toBe(1_024);
-  drain.handed(50_000, 150_000, 1_200);
-  expect(drain.lowMark).toBe(75_000);
-  drain.drained(75_000, 1_300);
+  drain.handed(30_000, 80_000, 1_250);
+  expect(drain.lowMark).toBe(40_000);
+  drain.drained(40_000, 1_300);
   expect(drain.lowMark).toBe(1_024);
 });
 

@@ -104,12 +104,12 @@ export class Drain {
   }
 
   /**
-   * A full channel is filled again before it is empty. Of any other one it is told when half of what it
-   * was handed is sent, and when all is: who finds it empty the first time was told late.
+   * A channel that has much is filled again before it is empty. Of any other one it is told when half of
+   * what it was handed is sent, and when all is: who finds it empty the first time was told late.
    */
   #mark(left: number, otherwise: number): void {
     const { window } = this;
-    const isFull = window !== firstWindow && left > window / 2;
-    this.#lowMark = isFull ? window / 4 : Math.max(leastMark, otherwise);
+    const hasMuch = window !== firstWindow && left > window / 4;
+    this.#lowMark = hasMuch ? window / 4 : Math.max(leastMark, otherwise);
   }
 }

@@ -13,8 +13,8 @@ const shrinkage = 0.7;
  * What all channels together send. A slow one is shared by those that are served: a block in each
  * channel would be on its way for as long as all of them take, and nobody could cancel it or get it
  * elsewhere meanwhile. So there is one block at a time on its way, and the others are in the queues: one
- * seed's 64 chunks took a hundred peers 1.23–1.27 times as long as their links need, and 1.58–1.63 times
- * where every channel is filled, three simulations each; with links of 4 Mbit/s 1.5 instead of 2.4 times.
+ * seed's 64 chunks took a hundred peers 1.21–1.23 times as long as their links need, and 2.0–2.1 times
+ * where every channel is filled, three simulations each; with links of 4 Mbit/s 1.44–1.47 and 2.1.
  */
 export class Uplink {
   readonly #throughput = new Throughput();
