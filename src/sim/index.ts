@@ -3,4 +3,4 @@ export { fuzzCoordinator } from './fuzz/coordinator.ts';
 export { fuzzEngine } from './fuzz/engine.ts';
 export { fuzzFiles } from './fuzz/files.ts';
 export { fuzzTab } from './fuzz/tab.ts';
-export { allGather, oneSeed, type SwarmOutcome, type SwarmSettings } from './scenarios.ts';
+export { allGather, home, oneSeed, type SwarmOutcome, type SwarmSettings } from './scenarios.ts';

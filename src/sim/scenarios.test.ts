@@ -23,16 +23,16 @@ describe.each(seeds)('seed %i', (seed) => {
 
   test('a hundred get what one has, though each asks without knowing who is busy', () => {
     const outcome = oneSeed({ seed, peers: 100, chunks: 64 });
-    // 1.28 to 1.32 where only what waits behind something else is taken back.
-    expect(outcome.ms).toBeLessThan(1.275 * outcome.boundMs);
+    // 1.25 to 1.26 where who is busy refuses nothing that others have.
+    expect(outcome.ms).toBeLessThan(1.24 * outcome.boundMs);
   });
 
   test('on faster links, too', () => {
     const link = { up: 500, down: 2_000, latencyMs: 20 };
     const outcome = oneSeed({ seed, peers: 100, chunks: 64, link });
-    // 2.4 where several channels that tell at once are thought to be fast, and are all filled; 1.6 where
-    // who asks first gets all that is sent in the first quarter of a second.
-    expect(outcome.ms).toBeLessThan(1.57 * outcome.boundMs);
+    // 2.4 where several channels that tell at once are thought to be fast, and are all filled; 1.52
+    // to 1.56 where who asks first gets all that is sent in the first quarter of a second.
+    expect(outcome.ms).toBeLessThan(1.5 * outcome.boundMs);
   });
 
   test('those that stay finish while a fifth of the others leaves', () => {

@@ -43,7 +43,8 @@ export class Throughput {
   /**
    * So much is left of what was handed over.
    *
-   * @param much bytes; less says how little there was to send, unless it went faster than ever
+   * @param much bytes; less says how little there was to send, unless it went faster than ever. Infinity:
+   *   it may have been idle, so that it is faster if anything
    */
   drained(left: number, much: number, now: number): void {
     const sent = this.#left + this.#handed - left;

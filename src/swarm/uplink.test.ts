@@ -53,7 +53,7 @@ test('where channels tell late, more is handed over, and what they sent is no me
   // Unless they sent more than was thought possible.
   uplink.handed(200_000, 3_000);
   uplink.drained(0, true, 3_100);
-  expect(uplink.msFor(1_000)).toBeLessThan(2);
+  expect(uplink.window).toBeGreaterThan(64 * 35_000);
   for (let k = 40; k <= 80; k++) send(uplink, 50_000, 0, 100 * k, 100);
   expect(uplink.window).toBeCloseTo(30_000, -2);
 });

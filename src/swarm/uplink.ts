@@ -21,11 +21,6 @@ export class Uplink {
   /** How many times as much is handed over as is sent in `windowMs`. */
   #ahead = 1;
 
-  /** bytes a ms */
-  get #rate(): number {
-    return this.#throughput.rate ?? firstRate;
-  }
-
   /** bytes of blocks that may be in channels; much at first: small rounds are over before it is measured */
   get window(): number {
     const { rate } = this.#throughput;
@@ -43,7 +38,7 @@ export class Uplink {
 
   /** How long it takes to send so many bytes. ms */
   msFor(bytes: number): number {
-    return bytes / this.#rate;
+    return bytes / (this.#throughput.rate ?? firstRate);
   }
 
   /** bytes of a block that goes into a channel */

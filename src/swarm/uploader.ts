@@ -72,9 +72,8 @@ export class Uploader {
   /**
    * Whether others should be asked instead: several have it, and much waits here already, which who asks
    * cannot see. One seed's 64 chunks took a hundred peers 1.21–1.23 times as long as their links need with
-   * this rule and 1.23–1.26 times without it, two simulations each, and 1.22 and
-   * 1.29 times on links of a quarter Mbit/s. Where all are busy all would be refused all the time, so that who got nothing is not
-   * refused for ever.
+   * this rule and 1.25–1.26 times without it, two simulations each; 1.22 and 1.29 times on links of a
+   * quarter Mbit/s. Where all are busy this refuses everything for ever, if it is not bounded.
    */
   #isBusy({ header, index, length }: Block, peers: Iterable<Peer>): boolean {
     const availability = this.#inventory.chunk(header, index)?.availability ?? 0;
