@@ -1,29 +1,24 @@
+import { fork } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import type { BrowserContext, Page } from '@playwright/test';
-import TurnServer from 'node-turn';
 import { tabSnapshot } from '../scripts/tab-snapshot.ts';
 import { expect, test } from './swarm.ts';
 
 const secret = 'shared with the TURN server';
 const localhost = '127.0.0.1';
 
-/** A TURN server of another maker, which takes what the secret signed and has not expired. */
-function startTurn(port: number): TurnServer {
-  const passwordOf = (username: string) => {
-    const isInTime = Number(username.split(':')[0]) > Date.now() / 1000;
-    return isInTime ? createHmac('sha1', secret).update(username).digest('base64') : undefined;
-  };
-  const server = new TurnServer({
-    listeningPort: port,
-    listeningIps: [localhost],
-    relayIps: [localhost],
-    authMech: 'long-term',
-    credentials: new Proxy({}, { get: (_, username) => passwordOf(String(username)) }),
-    debugLevel: 'OFF',
+/** @returns what makes it vanish: no packet arrives any more, and nobody says so */
+async function startTurn(port: number): Promise<() => Promise<void>> {
+  const server = fork('e2e/turn-server.ts', [String(port), secret], {
+    execArgv: ['--import', 'tsx'],
   });
-  server.start();
-  return server;
+  const exited = once(server, 'exit');
+  await once(server, 'message');
+  return async () => {
+    server.kill('SIGKILL');
+    await exited;
+  };
 }
 
 async function freeUdpPort(): Promise<number> {
@@ -60,7 +55,7 @@ test('tabs train through a TURN server, and once more when it was gone and is ba
   openTab,
 }) => {
   const port = await freeUdpPort();
-  let turn = startTurn(port);
+  let stopTurn = await startTurn(port);
   const iceServers = [{ urls: `turn:${localhost}:${port}`, secret }];
   const { url } = await coordinate({ minimum: 3, rounds: 1, iceServers });
   const tabs: Page[] = [];
@@ -74,12 +69,12 @@ test('tabs train through a TURN server, and once more when it was gone and is ba
   await connected(1);
   for (const tab of tabs) await expect(tab.getByTestId('peer-row')).toContainText('relayed');
 
-  turn.stop(); // no packet arrives any more, and nobody says so
+  await stopTurn();
   await connected(0);
   // Not waited until the browser gives up.
   for (const tab of tabs)
     expect(await tab.evaluate(() => globalThis.connectionStates)).not.toContain('failed');
-  turn = startTurn(port);
+  stopTurn = await startTurn(port);
   await connected(1);
 
   const context = await browser.newContext();
@@ -89,5 +84,5 @@ test('tabs train through a TURN server, and once more when it was gone and is ba
   const states = await Promise.all(tabs.map(tabSnapshot));
   expect(new Set(states.map(({ digests }) => digests[1])).size).toBe(1);
   for (const { totals } of states) expect(totals.verified).toBeGreaterThan(0);
-  turn.stop();
+  await stopTurn();
 });
