@@ -35,6 +35,13 @@ describe.each(seeds)('seed %i', (seed) => {
     expect(outcome.ms).toBeLessThan(1.5 * outcome.boundMs);
   });
 
+  test('in chunks of several blocks, too', () => {
+    const outcome = oneSeed({ seed, peers: 30, chunks: 16, scalars: 16_384 });
+    // 3.3 to 3.6 times, or never, where several are begun at once; 1.6 where some are taken back in the middle.
+    expect(outcome.finished).toBe(true);
+    expect(outcome.ms).toBeLessThan(1.56 * outcome.boundMs);
+  });
+
   test('those that stay finish while a fifth of the others leaves', () => {
     const outcome = oneSeed({ seed, peers: 60, chunks: 32, leaving: 0.2 });
     expect(outcome.finished).toBe(true);

@@ -12,16 +12,17 @@ import {
 /** 1 Mbit/s up, four times as much down, 20 ms away: a chunk takes an eighth of a second. */
 export const home: AccessLink = { up: 125, down: 500, latencyMs: 20 };
 
-const scalars = 1024;
-const laneBytes = 15 * scalars;
-
-/** A batch whose chunks are counted and not verified: 15,456 bytes each, all the same. */
-export function countedBatch(name: number, chunks: number): SimulatedBatch {
+/**
+ * A batch whose chunks are counted and not verified: they are all the same.
+ *
+ * @param scalars of a chunk: 15,456 bytes, unless given
+ */
+function countedBatch(name: number, chunks: number, scalars = 1_024): SimulatedBatch {
   const about = {
     id: name.toString(16).padStart(64, '0') as HeaderId,
     kind: 'update',
     columns: Array.from({ length: chunks }, () => ({})),
-    ...{ byteLength: chunks * laneBytes, scalars, lanes: 'update', sum: null },
+    ...{ byteLength: chunks * 15 * scalars, scalars, lanes: 'update', sum: null },
   };
   const header = about as unknown as VerifiedHeader;
   const payload = new Uint8Array(chunkBytes(header, 0));
@@ -34,6 +35,8 @@ export interface SwarmSettings {
   readonly peers: number;
   /** Chunks of each batch. */
   readonly chunks: number;
+  /** Of each chunk; see {@link countedBatch}. */
+  readonly scalars?: number;
   /** Neighbours of each peer. */
   readonly degree?: number;
   /** Of an all-gather: how many have a batch; all, unless given. */
@@ -62,7 +65,7 @@ export interface SwarmOutcome {
 /** One peer has a batch that all others are to have. */
 export function oneSeed(settings: SwarmSettings): SwarmOutcome {
   const swarm = new Swarm(settings, settings.peers + 1);
-  const batch = countedBatch(1, settings.chunks);
+  const batch = countedBatch(1, settings.chunks, settings.scalars);
   swarm.members.forEach((peer, i) => swarm.network.give(peer, batch, i === 0 ? undefined : []));
   const { up } = swarm.link;
   const [file, chunk] = [bytesOf(batch), bytesOf(batch) / settings.chunks];
@@ -73,9 +76,9 @@ export function oneSeed(settings: SwarmSettings): SwarmOutcome {
 
 /** Everybody, or the first so many, have a batch that all others are to have. */
 export function allGather(settings: SwarmSettings): SwarmOutcome {
-  const { peers, chunks, authors = peers } = settings;
+  const { peers, chunks, scalars, authors = peers } = settings;
   const swarm = new Swarm(settings, peers);
-  const batches = Array.from({ length: authors }, (_, i) => countedBatch(i + 1, chunks));
+  const batches = Array.from({ length: authors }, (_, i) => countedBatch(i + 1, chunks, scalars));
   swarm.members.forEach((peer, i) =>
     batches.forEach((batch, j) => swarm.network.give(peer, batch, i === j ? undefined : [])),
   );
@@ -188,7 +191,7 @@ function lie(peer: SimulatedPeer, random: Random): void {
     }
     switch (lie) {
       case 'bad chunks':
-        return { ...message, bytes: message.bytes.slice() };
+        return { ...message, bytes: message.bytes.slice().fill(1, 0, 1) };
       case 'unsolicited pieces':
         return { ...message, index: message.index === 0 ? 1 : 0 };
       case 'garbage':

@@ -3,6 +3,7 @@ import { Bitfield, ok, type TaskId } from '../lib/index.ts';
 import type { PeerMessage } from '../protocol/index.ts';
 import type { VerifiedHeader } from '../vds/index.ts';
 import { Batch } from './batch.ts';
+import type { Block } from './events.ts';
 import { Inventory } from './inventory.ts';
 import { Outbox } from './outbox.ts';
 import { Peer } from './peer.ts';
@@ -42,13 +43,13 @@ function serving() {
   });
   const [first, second] = peers;
   if (!first || !second) throw new Error('two peers');
-  const ask = (peer: Peer, index: number) => {
-    const asked = { type: 'request', batch: 0, index, offset: 0, length: blockBytes } as const;
+  const ask = (peer: Peer, index: number, offset = 0) => {
+    const asked = { type: 'request', batch: 0, index, offset, length: blockBytes } as const;
     return uploader.requested(peer, { type: 'request', header: header.id, asked }, [first, second]);
   };
   /** A block that was read. */
-  const send = (peer: Peer, index: number, now: number) => {
-    const block = { batch: 0, header: header.id, index, offset: 0, length: blockBytes };
+  const send = (peer: Peer, index: number, now: number, offset = 0) => {
+    const block = { batch: 0, header: header.id, index, offset, length: blockBytes };
     uploader.blockRead(peer, { type: 'block', peer: peer.id, block, bytes: new Uint8Array(blockBytes) }, now); // prettier-ignore
   };
   /** So much is in the channels already that sending it takes a while. */
@@ -56,9 +57,11 @@ function serving() {
   /** What was sent to a peer, and what is read for it. */
   const said = () =>
     outbox.empty().map((effect) => {
-      if (effect.type === 'read') return `read ${effect.block.index}`;
+      const named = (what: string, { index, offset }: Pick<Block, 'index' | 'offset'>) =>
+        `${what} ${index}${offset > 0 ? `+${offset}` : ''}`;
+      if (effect.type === 'read') return named('read', effect.block);
       const message: PeerMessage | null = effect.type === 'send' ? effect.message : null;
-      return message?.type === 'reject' ? `reject ${message.index}` : message?.type;
+      return message?.type === 'reject' ? named('reject', message) : message?.type;
     });
   /** They say that they have a chunk. */
   const claim = (index: number) => {
@@ -179,5 +182,47 @@ describe('what is served next', () => {
     expect(said()).toEqual(['read 1']);
     send(first, 1, 2_000);
     expect(first.drained(0, 8_192)).toBe(true); // it was empty before it said anything
+  });
+});
+
+describe('a chunk of several blocks', () => {
+  test('is sent whole before another one is begun, though somebody else waits longer', () => {
+    const { uploader, first, second, ask, said } = serving();
+    for (const offset of [0, blockBytes, 2 * blockBytes]) ask(first, 0, offset);
+    ask(second, 1);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 0', 'read 0+5000', 'read 0+10000', 'read 1']);
+  });
+
+  test('goes first from its beginning only: who asks for ends of chunks waits like anybody', () => {
+    const { uploader, first, second, ask, said } = serving();
+    for (const index of [0, 1, 2]) ask(first, index, blockBytes);
+    ask(second, 1);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 0+5000', 'read 1', 'read 1+5000', 'read 2+5000']);
+  });
+
+  test('is refused whole, for one refusal', () => {
+    const { first, second, ask, said, claim } = serving();
+    claim(2);
+    for (let k = 0; k < 10; k++) ask(second, 0);
+    for (const offset of [0, blockBytes]) ask(first, 2, offset);
+    expect(said()).toEqual(['reject 2', 'reject 2+5000']);
+    expect(first.refusals).toBe(1);
+  });
+
+  test('is not refused once it is begun', () => {
+    const { uploader, first, second, ask, said, fill } = serving();
+    fill();
+    for (const peer of [first, second]) peer.window = 65_000;
+    for (const offset of [0, blockBytes]) ask(first, 0, offset);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 0']);
+    for (const offset of [0, blockBytes]) ask(second, 0, offset);
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['reject 0', 'reject 0+5000']);
+    first.window = 200_000;
+    uploader.serve([first, second], 0);
+    expect(said()).toEqual(['read 0+5000']);
   });
 });

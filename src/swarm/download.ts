@@ -39,6 +39,11 @@ export class Download {
     return this.#missing.size;
   }
 
+  /** Whether a part of it has come, and would be lost. */
+  get hasBegun(): boolean {
+    return this.#buffer !== null;
+  }
+
   /** bytes that have not come yet. */
   get owed(): number {
     return Math.min(this.#size, this.#missing.size * this.#blockBytes);

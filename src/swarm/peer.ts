@@ -1,4 +1,4 @@
-import type { PeerId } from '../lib/index.ts';
+import type { ChunkKey, PeerId } from '../lib/index.ts';
 import { firstWindow, leastMark } from './drain.ts';
 import type { Block } from './events.ts';
 import type { Holdings } from './batch.ts';
@@ -35,6 +35,10 @@ export class Peer {
   wasHanded = false;
   /** Which of the blocks that were sent to anybody was its last; 0: none. */
   servedAs = 0;
+  /** What follows the block that was sent to it last, where the chunk has more. */
+  next: Pick<Block, 'header' | 'index' | 'offset'> | null = null;
+  /** The chunk whose first block was refused to it last. */
+  refused: ChunkKey | null = null;
   /** Blocks that may be refused to it because much waits, though they are here. */
   refusals = 2;
   /** bytes that it gave and took lately. */
@@ -82,6 +86,12 @@ export class Peer {
     this.blocksBuffered = Math.min(this.blocksBuffered, left);
     this.window = window;
     return isLate;
+  }
+
+  /** Whether a block is the rest, or a part of it, of the chunk that was sent to it last. */
+  isNext({ header, index, offset }: Block): boolean {
+    const { next } = this;
+    return next?.offset === offset && next.index === index && next.header === header;
   }
 
   /** Room in the channel for another block. */

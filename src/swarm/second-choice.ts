@@ -66,7 +66,7 @@ export function worthMoving(
 ): Move | null {
   if (idle.pipeline.isSnubbed(now)) return null;
   const wouldGain = (download: Download, waitMs: number) => {
-    if (download.isRetracted) return false;
+    if (download.isRetracted || download.hasBegun) return false;
     const takesMs = idle.pipeline.expectedMs(chunkBytes(download.header, download.index));
     if (waitMs - takesMs < Math.max(takesMs, patience.moveMs)) return false;
     return canGive(idle, download, inventory, now);

@@ -1,4 +1,4 @@
-import { err, ok, type HeaderId, type PeerId, type Result } from '../lib/index.ts';
+import { chunkKey, err, ok, type HeaderId, type PeerId, type Result } from '../lib/index.ts';
 import { limits } from '../protocol/index.ts';
 import { chunkBytes } from '../vds/index.ts';
 import type { Block, SwarmEvent } from './events.ts';
@@ -62,11 +62,20 @@ export class Uploader {
     const block = { batch: asked.batch, header: batch.header.id, index, offset, length };
     if (peer.isChoked || isFull || !batch.held.has(index)) {
       this.#reject(peer, asked);
-    } else if (peer.refusals > 0 && this.#isBusy(block, peers)) {
-      peer.refusals--;
+    } else if (this.#isRefused(peer, block, peers)) {
       this.#reject(peer, asked);
     } else peer.queue.push(block);
     return ok(null);
+  }
+
+  /** With the first block of a chunk the others are refused, too: half a chunk is nothing. */
+  #isRefused(peer: Peer, block: Block, peers: Iterable<Peer>): boolean {
+    const chunk = chunkKey(block.header, block.index);
+    if (block.offset > 0) return peer.refused === chunk;
+    const isRefused = peer.refusals > 0 && this.#isBusy(block, peers);
+    peer.refused = isRefused ? chunk : null;
+    if (isRefused) peer.refusals--;
+    return isRefused;
   }
 
   /**
@@ -75,12 +84,15 @@ export class Uploader {
    * this rule and 1.25–1.26 times without it, two simulations each; 1.22 and 1.29 times on links of a
    * quarter Mbit/s. Where all are busy this refuses everything for ever, if it is not bounded.
    */
-  #isBusy({ header, index, length }: Block, peers: Iterable<Peer>): boolean {
+  #isBusy({ header, index }: Block, peers: Iterable<Peer>): boolean {
     const availability = this.#inventory.chunk(header, index)?.availability ?? 0;
     if (availability < severalHave) return false;
-    let waiting = 0;
-    for (const { queue } of peers) waiting += queue.length;
-    return waiting >= fewWaiting && this.#uplink.msFor(waiting * length) > patience.spreadAfterMs;
+    let [waiting, bytes] = [0, 0];
+    for (const { queue } of peers) {
+      waiting += queue.length;
+      bytes += bytesOf(queue);
+    }
+    return waiting >= fewWaiting && this.#uplink.msFor(bytes) > patience.spreadAfterMs;
   }
 
   /** A request that has been answered already is nobody's fault. */
@@ -133,12 +145,16 @@ export class Uploader {
   #serveOne(peer: Peer, now: number): number {
     const block = peer.queue.shift();
     if (block === undefined) return 0;
-    const sent = this.#sent.get(block.header) ?? new Map<number, Sending>();
-    this.#sent.set(block.header, sent.set(block.index, { to: peer.id, at: now }));
-    peer.reading += block.length;
+    const { header, index, offset, length } = block;
+    if (offset === 0) {
+      const sent = this.#sent.get(header) ?? new Map<number, Sending>();
+      this.#sent.set(header, sent.set(index, { to: peer.id, at: now }));
+    }
+    peer.next = { header, index, offset: offset + length };
+    peer.reading += length;
     peer.servedAs = ++this.#served;
     this.#outbox.put({ type: 'read', peer: peer.id, block });
-    return block.length;
+    return length;
   }
 
   /**
@@ -151,22 +167,24 @@ export class Uploader {
     // Of whom there is one alone cannot get it from another.
     if (peers.length < 2 || !this.#takesLong(peers)) return;
     for (const peer of peers) {
-      if (peer.queue.some((block) => this.#isSpreading(block, peer, now))) {
-        this.#rejectSome(peer, (block) => this.#isSpreading(block, peer, now));
-      }
+      const spreading = peer.queue.filter((block) => this.#isSpreading(block, peer, now));
+      if (spreading.length === 0) continue;
+      const chunks = new Set(spreading.map(({ header, index }) => chunkKey(header, index)));
+      this.#rejectSome(peer, ({ header, index }) => chunks.has(chunkKey(header, index)));
     }
   }
 
   /** Whether sending is what takes time: longer than it takes others to pass it on. */
   #takesLong(peers: readonly Peer[]): boolean {
     const owedTo = ({ buffered, reading, queue }: Peer) =>
-      queue.length === 0 ? 0 : buffered + reading + queue.length * (queue[0]?.length ?? 0);
+      queue.length === 0 ? 0 : buffered + reading + bytesOf(queue);
     const owed = peers.reduce((sum, peer) => sum + owedTo(peer), 0);
     return this.#uplink.msFor(owed) > patience.spreadAfterMs;
   }
 
   /** Whether a chunk went to somebody else a moment ago, and others, that nobody else has, went to nobody. */
-  #isSpreading({ header, index }: Block, peer: Peer, now: number): boolean {
+  #isSpreading({ header, index, offset }: Block, peer: Peer, now: number): boolean {
+    if (offset > 0) return false; // the first block went to it already
     const sent = this.#sent.get(header);
     const sending = sent?.get(index);
     if (sent === undefined || sending === undefined || sending.to === peer.id) return false;
@@ -219,8 +237,14 @@ export class Uploader {
   }
 }
 
+/** bytes */
+function bytesOf(queue: readonly Block[]): number {
+  return queue.reduce((sum, { length }) => sum + length, 0);
+}
+
 /**
- * Whose turn it is: of those that ask and whose channels have room, who waited longest.
+ * Whose turn it is, of those that ask and whose channels have room: who waits for the rest of a chunk,
+ * as nobody can pass on half of one; else who waited longest.
  *
  * @param share bytes that one of them may be sent at once, unless it is one block
  */
@@ -229,6 +253,7 @@ function nextOf(peers: readonly Peer[], share: number): Peer | undefined {
   for (const peer of peers) {
     const [block] = peer.queue;
     if (block === undefined || !peer.writable) continue;
+    if (peer.isNext(block)) return peer;
     const underWay = peer.reading + peer.sending;
     if (underWay > 0 && underWay + block.length > share) continue;
     if (next === undefined || peer.servedAs < next.servedAs) next = peer;
