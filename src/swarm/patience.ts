@@ -1,7 +1,7 @@
 /** How patient the engine is, in ms. What others can make us hold is bounded in `limits`. */
 export const patience = {
   /** Haves are gathered so long before they are sent; the first after a while goes at once. */
-  haveMs: 100,
+  haveMs: 20,
   /** A peer of which nothing was measured may owe so long. */
   unmeasuredMs: 12_000,
   /** Bounds of what was measured: mean and four deviations of the time that a block takes. */

@@ -2,21 +2,24 @@ import { expect, test } from 'vitest';
 import { firstWindow } from './drain.ts';
 import { Uplink } from './uplink.ts';
 
+/** Neighbours. */
+const few = 4;
+
 /** Hands over so many bytes, of which so many are left after `ms`. */
 function send(uplink: Uplink, bytes: number, left: number, now: number, ms: number): void {
   uplink.handed(bytes, now);
   uplink.drained(left, false, now + ms);
 }
 
-test('what may be in all channels together is what they send in 60 ms', () => {
+test('what may be in all channels together is what they send in 30 ms', () => {
   const uplink = new Uplink();
-  expect(uplink.window).toBe(firstWindow);
+  expect(uplink.windowFor(few)).toBe(firstWindow);
   send(uplink, 20_000, 0, 0, 100);
-  expect(uplink.window).toBe(12_000);
+  expect(uplink.windowFor(few)).toBe(6_000);
   expect(uplink.msFor(1_000)).toBe(5);
   // It became slower, and is believed little by little.
   for (let k = 1; k < 30; k++) send(uplink, 10_000, 0, 10_000 * k, 100);
-  expect(uplink.window).toBeCloseTo(6_000, -2);
+  expect(uplink.windowFor(few)).toBeCloseTo(3_000, -2);
 });
 
 test('a while in which there was little to send, of which nobody heard the end, counts for nothing', () => {
@@ -27,7 +30,7 @@ test('a while in which there was little to send, of which nobody heard the end, 
     uplink.idle(now);
     send(uplink, 20_000, 3_000, now, 85);
   }
-  expect(uplink.window).toBeGreaterThan(11_400);
+  expect(uplink.windowFor(few)).toBeGreaterThan(5_700);
 });
 
 test('channels that tell at once of what all of them took long to send are no faster for that', () => {
@@ -38,8 +41,8 @@ test('channels that tell at once of what all of them took long to send are no fa
     uplink.handed(50_000, now);
     for (let left = 40_000; left >= 0; left -= 10_000) uplink.drained(left, false, now + 100);
   }
-  expect(uplink.window).toBeGreaterThan(27_000);
-  expect(uplink.window).toBeLessThan(33_000);
+  expect(uplink.windowFor(few)).toBeGreaterThan(13_500);
+  expect(uplink.windowFor(few)).toBeLessThan(16_500);
 });
 
 test('where channels tell late, more is handed over, and what they sent is no measure', () => {
@@ -49,19 +52,19 @@ test('where channels tell late, more is handed over, and what they sent is no me
     uplink.handed(10_000, 100 * k);
     uplink.drained(0, true, 100 * k + 100);
   }
-  expect(uplink.window).toBe(64 * 30_000);
+  expect(uplink.windowFor(few)).toBe(64 * 15_000);
   // Unless they sent more than was thought possible.
   uplink.handed(200_000, 3_000);
   uplink.drained(0, true, 3_100);
-  expect(uplink.window).toBeGreaterThan(64 * 35_000);
+  expect(uplink.windowFor(few)).toBeGreaterThan(64 * 17_500);
   for (let k = 40; k <= 80; k++) send(uplink, 50_000, 0, 100 * k, 100);
-  expect(uplink.window).toBeCloseTo(30_000, -2);
+  expect(uplink.windowFor(few)).toBeCloseTo(15_000, -2);
 });
 
-test('who asks first gets no more than a part of what is sent before anything is known', () => {
+test('the more neighbours there are, the less is sent before anything is known', () => {
   const uplink = new Uplink();
-  expect(uplink.shareOf(1)).toBeGreaterThanOrEqual(firstWindow);
-  expect(uplink.shareOf(16)).toBe(firstWindow / 4);
+  expect(uplink.windowFor(1)).toBe(firstWindow);
+  expect(uplink.windowFor(16)).toBe(firstWindow / 4);
   send(uplink, 20_000, 0, 0, 100);
-  expect(uplink.shareOf(16)).toBe(Infinity);
+  expect(uplink.windowFor(16)).toBe(uplink.windowFor(1));
 });

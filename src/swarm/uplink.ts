@@ -1,8 +1,8 @@
 import { firstRate, firstWindow, sampleBytes, Throughput } from './drain.ts';
 
 /** ms; what is sent in so long may be in all channels together. */
-const windowMs = 60;
-/** Who asks first gets what this many could have of what is sent before anything is measured. */
+const windowMs = 30;
+/** Until something is measured as much as so many channels may hold is shared by all of them. */
 const firstSharers = 4;
 /** How much more it may be where it takes long to be told, and how fast that grows and shrinks. */
 const most = 64;
@@ -13,27 +13,23 @@ const shrinkage = 0.7;
  * What all channels together send. A slow one is shared by those that are served: a block in each
  * channel would be on its way for as long as all of them take, and nobody could cancel it or get it
  * elsewhere meanwhile. So there is one block at a time on its way, and the others are in the queues: one
- * seed's 64 chunks took a hundred peers 1.21–1.23 times as long as their links need, and 2.0–2.1 times
- * where every channel is filled, three simulations each; with links of 4 Mbit/s 1.44–1.47 and 2.1.
+ * seed's 64 chunks took a hundred peers 1.19–1.20 times as long as their links need, and 1.57–1.60 times
+ * where every channel is filled, two simulations each; with links of 4 Mbit/s 1.33 and 1.86–1.90.
  */
 export class Uplink {
   readonly #throughput = new Throughput();
   /** How many times as much is handed over as is sent in `windowMs`. */
   #ahead = 1;
 
-  /** bytes of blocks that may be in channels; much at first: small rounds are over before it is measured */
-  get window(): number {
-    const { rate } = this.#throughput;
-    return (rate === null ? firstWindow : rate * windowMs) * this.#ahead;
-  }
-
   /**
-   * How much of it one of so many peers gets: a part, until something is known of the channels. Who asks
-   * first would have all that is sent in the first second, and nobody else anything to pass on. Bytes.
+   * How much may be in the channels of so many neighbours. At first the less, the more they are: they can
+   * pass on what one of them got, and whoever asks first would get what is sent in the first second. Bytes
+   * of blocks.
    */
-  shareOf(peers: number): number {
-    const isKnown = this.#throughput.rate !== null || this.#ahead > 1;
-    return isKnown ? Infinity : (firstSharers * firstWindow) / Math.max(1, peers);
+  windowFor(peers: number): number {
+    const { rate } = this.#throughput;
+    const first = firstWindow * Math.min(1, firstSharers / Math.max(1, peers));
+    return (rate === null ? first : rate * windowMs) * this.#ahead;
   }
 
   /** How long it takes to send so many bytes. ms */
