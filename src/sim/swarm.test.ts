@@ -325,6 +325,21 @@ test('a batch that is dropped half-way and wanted again comes over the same conn
 });
 
 describe('a batch that its holder drops', () => {
+  test('and wants again: it is told who got it meanwhile', () => {
+    const network = new SwarmNetwork(64);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    const batch = network.makeBatch('a', 3);
+    const { id } = batch.header;
+    network.give(a, batch);
+    network.give(b, batch, []);
+    network.connect(a, b);
+    expect(network.run(() => network.holds(b, batch), 60_000)).toBe(true);
+    network.handle(a, { type: 'forget', headers: [id] });
+    network.give(a, batch, []);
+    expect(network.run(() => network.holds(a, batch), 60_000)).toBe(true);
+    expect(b.sent.get('have')).toBe(1);
+  });
+
   test('owes nothing of it, also of what was being read: its answers mean nothing any more', () => {
     const network = new SwarmNetwork(53);
     const [holder, leecher] = [network.addPeer('holder'), network.addPeer('leecher')];
@@ -472,6 +487,20 @@ describe('a chunk that cannot be read any more', () => {
     expect(network.run(all, 60_000)).toBe(true);
     expect(network.closes).toEqual([]);
     expect(b.swarm().batches[0]?.held.complete).toBe(true);
+  });
+
+  test('comes from a neighbour that did not say that it has it, as it was here', () => {
+    const network = new SwarmNetwork(63);
+    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
+    const batch = network.makeBatch('a', 3);
+    network.give(a, batch);
+    network.give(b, batch, []);
+    network.connect(a, b);
+    expect(network.run(() => network.holds(b, batch), 60_000)).toBe(true);
+    expect(b.sent.get('have')).toBeUndefined();
+    a.chunks.get(batch.header.id)?.delete(1);
+    network.handle(a, { type: 'lost', header: batch.header.id, index: 1 });
+    expect(network.run(() => network.holds(a, batch), 60_000)).toBe(true);
   });
 
   test('and was not there before is nothing new', () => {

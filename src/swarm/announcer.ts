@@ -54,9 +54,17 @@ export class Announcer {
       return; // nobody was told
     }
     for (const peer of peers) {
+      peer.untold.get(header)?.delete(index);
       const batch = peer.session.ourNumber(header);
       if (batch !== undefined) this.#outbox.send(peer, { type: 'dont-have', batch, indices: [index] }); // prettier-ignore
     }
+  }
+
+  /** A peer may lack what it had, of which it was not told that it is here. */
+  remind(peer: Peer, header: HeaderId): void {
+    const untold = peer.untold.get(header) ?? [];
+    peer.untold.delete(header);
+    this.#have(peer, header, [...untold]);
   }
 
   /** A batch of ours is dropped. */
@@ -64,6 +72,7 @@ export class Announcer {
     this.#count -= this.#news.get(header)?.length ?? 0;
     this.#news.delete(header);
     for (const peer of peers) {
+      peer.untold.delete(header);
       const batch = peer.session.ourNumber(header);
       if (batch !== undefined) this.#outbox.send(peer, { type: 'dont-have', batch, indices: null });
     }
@@ -89,6 +98,11 @@ export class Announcer {
     const batch = peer.session.ourNumber(header);
     if (batch === undefined) return;
     const indices = news.filter((index) => !peer.holdings.has(header, index));
+    if (indices.length < news.length) {
+      const untold = peer.untold.get(header) ?? new Set();
+      peer.untold.set(header, untold);
+      for (const index of news) if (peer.holdings.has(header, index)) untold.add(index);
+    }
     for (let i = 0; i < indices.length; i += limits.indicesPerMessage) {
       const some = indices.slice(i, i + limits.indicesPerMessage);
       this.#outbox.send(peer, { type: 'have', batch, indices: some });

@@ -49,6 +49,7 @@ export class Hearing {
         return null;
       case 'bits':
         inventory.claimed(peer.holdings, heard.header, heard.bits);
+        announcer.remind(peer, heard.header);
         return null;
       case 'have':
         inventory.claimedMore(peer.holdings, heard.header, heard.indices);
@@ -56,6 +57,7 @@ export class Hearing {
       case 'dont-have':
         inventory.withdrawn(peer.holdings, heard.header, heard.indices);
         requester.withdrawn(peer, heard.header, heard.indices);
+        if (heard.indices !== null) announcer.remind(peer, heard.header);
         return null;
       case 'forgotten':
         for (const header of heard.headers) {

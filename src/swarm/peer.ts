@@ -1,4 +1,4 @@
-import type { ChunkKey, PeerId } from '../lib/index.ts';
+import type { ChunkKey, HeaderId, PeerId } from '../lib/index.ts';
 import { firstWindow, leastMark } from './drain.ts';
 import type { Block } from './events.ts';
 import type { Holdings } from './batch.ts';
@@ -21,6 +21,9 @@ export class Peer {
   isChokingUs = true;
   isInterested = false;
   isChoked = true;
+
+  /** Chunks that are held here and that it was not told of, as it had them. */
+  readonly untold = new Map<HeaderId, Set<number>>();
 
   /** Blocks it asked for, in order. */
   readonly queue: Block[] = [];
