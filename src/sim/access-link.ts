@@ -113,13 +113,13 @@ export class Node {
       if (!channel.isOpen) continue;
       const [first] = channel.frames;
       if (first === undefined) continue;
-      const bytes = this.link.up === Infinity ? first.left : Math.min(first.left, turnBytes);
-      first.since ??= this.#time.now;
+      const start = this.#time.now;
+      first.since ??= start;
       if (this.link.up === Infinity) {
-        this.#sent(channel, first, bytes);
+        this.#sent(channel, first, first.left);
         continue;
       }
-      const start = this.#time.now;
+      const bytes = Math.min(first.left, turnBytes);
       const end = start + bytes / this.link.up;
       this.#sending = { channel, start, end };
       this.#watch(channel);

@@ -308,58 +308,6 @@ describe('announcements of batches that are not ours', () => {
   });
 });
 
-test('a batch that is dropped half-way and wanted again comes over the same connection', () => {
-  const network = new SwarmNetwork(1, { link: { up: 200, down: 200, latencyMs: 20 } });
-  const [seed, leecher] = [network.addPeer('seed'), network.addPeer('leecher')];
-  const batch = network.makeBatch('author', 16);
-  network.give(seed, batch);
-  network.give(leecher, batch, []);
-  network.connectAll();
-  const size = () => leecher.chunks.get(batch.header.id)?.size ?? 0;
-  expect(network.run(() => size() === 3, network.now + 60_000)).toBe(true);
-  network.handle(leecher, { type: 'forget', headers: [batch.header.id] });
-  network.run(() => false, network.now + 30);
-  network.give(leecher, batch, []);
-  expect(network.run(() => network.holds(leecher, batch), network.now + 60_000)).toBe(true);
-  expect(network.closes).toEqual([]);
-});
-
-describe('a batch that its holder drops', () => {
-  test('and wants again: it is told who got it meanwhile', () => {
-    const network = new SwarmNetwork(64);
-    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
-    const batch = network.makeBatch('a', 3);
-    const { id } = batch.header;
-    network.give(a, batch);
-    network.give(b, batch, []);
-    network.connect(a, b);
-    expect(network.run(() => network.holds(b, batch), 60_000)).toBe(true);
-    network.handle(a, { type: 'forget', headers: [id] });
-    network.give(a, batch, []);
-    expect(network.run(() => network.holds(a, batch), 60_000)).toBe(true);
-    expect(b.sent.get('have')).toBe(1);
-  });
-
-  test('owes nothing of it, also of what was being read: its answers mean nothing any more', () => {
-    const network = new SwarmNetwork(53);
-    const [holder, leecher] = [network.addPeer('holder'), network.addPeer('leecher')];
-    const batch = network.makeBatch('holder', 1);
-    network.give(holder, batch);
-    network.give(leecher, batch, []);
-    network.connect(holder, leecher);
-    const owed = () => leecher.swarm().peers[0]?.requests;
-    expect(network.run(() => owed() === 1, 1_000)).toBe(true);
-    network.run(() => false, network.now + 20.5); // the request came, and its chunk is being read
-    network.handle(holder, { type: 'forget', headers: [batch.header.id] });
-    network.run(() => false, network.now + 50);
-    expect(holder.sent.get('reject')).toBe(1);
-    expect(owed()).toBe(0);
-    const { batches } = leecher.swarm();
-    expect(batches[0]?.pending.size).toBe(0);
-    expect(network.closes).toEqual([]);
-  });
-});
-
 describe('a handshake over another channel', () => {
   test('is refused: who sits in between shows each side another certificate', () => {
     const network = new SwarmNetwork(45);
@@ -467,50 +415,6 @@ describe('serving', () => {
     for (let i = 0; i < requests; i++) ask(0, 0, 3872);
     const inChannel = Math.ceil(131_072 / 3872);
     expect(holder.sent.get('reject')).toBe(requests - limits.queuedRequests - inChannel);
-  });
-});
-
-describe('a chunk that cannot be read any more', () => {
-  test('is fetched again, announced again, and rejected meanwhile', () => {
-    const network = new SwarmNetwork(61);
-    const [a, b, c] = ['a', 'b', 'c'].map((name) => network.addPeer(name));
-    if (!a || !b || !c) throw new Error('three peers');
-    const batch = network.makeBatch('a', 3);
-    network.give(a, batch);
-    network.give(b, batch);
-    network.give(c, batch, []);
-    network.connectAll();
-    const { id } = batch.header;
-    b.chunks.get(id)?.delete(1);
-    network.handle(b, { type: 'lost', header: id, index: 1 });
-    const all = () => network.holds(b, batch) && network.holds(c, batch);
-    expect(network.run(all, 60_000)).toBe(true);
-    expect(network.closes).toEqual([]);
-    expect(b.swarm().batches[0]?.held.complete).toBe(true);
-  });
-
-  test('comes from a neighbour that did not say that it has it, as it was here', () => {
-    const network = new SwarmNetwork(63);
-    const [a, b] = [network.addPeer('a'), network.addPeer('b')];
-    const batch = network.makeBatch('a', 3);
-    network.give(a, batch);
-    network.give(b, batch, []);
-    network.connect(a, b);
-    expect(network.run(() => network.holds(b, batch), 60_000)).toBe(true);
-    expect(b.sent.get('have')).toBeUndefined();
-    a.chunks.get(batch.header.id)?.delete(1);
-    network.handle(a, { type: 'lost', header: batch.header.id, index: 1 });
-    expect(network.run(() => network.holds(a, batch), 60_000)).toBe(true);
-  });
-
-  test('and was not there before is nothing new', () => {
-    const network = new SwarmNetwork(62);
-    const peer = network.addPeer('a');
-    const batch = network.makeBatch('a', 3);
-    network.give(peer, batch, [0]);
-    network.handle(peer, { type: 'lost', header: batch.header.id, index: 1 });
-    network.handle(peer, { type: 'lost', header: batch.header.id, index: 999 });
-    expect(peer.log).toEqual([]);
   });
 });
 

@@ -13,7 +13,7 @@ interface Retraction {
 
 /**
  * What is taken back from busy peers: each agrees, or sends it all the same, or has neither done when its
- * time is over. A hundred peers of which thirty lie have got 64 chunks in 1.7 to 2.0 times what their links
+ * time is over. A hundred peers of which thirty lie have got 64 chunks in 1.7 to 1.8 times what their links
  * need, and in 2.5 to 2.8 times where who says nothing is waited for as ever.
  */
 export class Retractions {
