@@ -78,6 +78,10 @@ export const peerMessageSchema = v.variant('type', [
   v.strictObject({ type: v.literal('ask'), id: questionId, batch, question: questionSchema }),
   v.strictObject({ type: v.literal('answer'), id: questionId, answer: answerSchema }),
   v.strictObject({ type: v.literal('bye'), reason }),
+  /** The last block of a chunk that was asked for goes onto its way. */
+  v.strictObject({ type: v.literal('sending'), batch, index: chunkIndex }),
+  /** Chunks that are on their way to the sender, who may be asked for them from now on. */
+  v.strictObject({ type: v.literal('soon'), batch, indices }),
 ]);
 
 /** Everything that one tab may say to another. */

@@ -208,6 +208,8 @@ export const peerMessages: Every<PeerMessage> = {
   ask: fc.record({ type: is('ask'), id: questionId, batch, question }),
   answer: fc.record({ type: is('answer'), id: questionId, answer }),
   bye: fc.record({ type: is('bye'), reason }),
+  sending: fc.record({ type: is('sending'), batch, index }),
+  soon: fc.record({ type: is('soon'), batch, indices }),
 };
 
 /** Any message from a tab to the coordinator, by type. */

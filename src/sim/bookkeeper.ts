@@ -58,6 +58,12 @@ export class Bookkeeper {
         this.#answered(to, from, `${batch} ${index} ${offset} ${length}`);
         break;
       }
+      case 'sending': {
+        const prefix = `${message.batch} ${message.index} `;
+        const asked = [...this.#direction(to, from).asked.keys()];
+        assert(asked.some((key) => key.startsWith(prefix)), 'nothing is being sent unasked'); // prettier-ignore
+        break;
+      }
       default:
         break;
     }

@@ -23,8 +23,8 @@ describe.each(seeds)('seed %i', (seed) => {
 
   test('a hundred get what one has, though each asks without knowing who is busy', () => {
     const outcome = oneSeed({ seed, peers: 100, chunks: 64 });
-    // 1.22 to 1.24 where who is busy refuses nothing that others have.
-    expect(outcome.ms).toBeLessThan(1.21 * outcome.boundMs);
+    // 1.19 to 1.20 where nobody asks for what is on its way to somebody else.
+    expect(outcome.ms).toBeLessThan(1.18 * outcome.boundMs);
   });
 
   test('on faster links, too', () => {

@@ -323,6 +323,11 @@ export class SwarmNetwork {
       const chunks = header === undefined ? undefined : from.chunks.get(header);
       const isSo = message.indices.every((index) => chunks?.has(index) === true);
       assert(isSo, 'no chunk is announced before it is verified and stored');
+    } else if (message.type === 'soon' && this.#options.isLarge !== true) {
+      const header = this.#numbers.get(`${from.id} ${to} ${message.batch}`);
+      const batch = from.swarm().batches.find(({ header: { id } }) => id === header);
+      const isSo = message.indices.every((index) => batch?.pending.has(index) === true);
+      assert(isSo, 'nothing is said to come soon that is not on its way');
     } else if (message.type === 'handshake') {
       const prefix = `${from.id} ${to} `;
       for (const key of this.#numbers.keys()) if (key.startsWith(prefix)) this.#numbers.delete(key);

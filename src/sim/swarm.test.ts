@@ -196,6 +196,9 @@ describe('a breach of the protocol closes the peer that committed it', () => {
       ['a bitfield of a wrong length', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: new Uint8Array(2) }], /wrong length/], // prettier-ignore
       ['a have before the bitfield', (n) => [header(n, 0), { type: 'have', batch: 0, indices: [0] }], /before the bitfield/], // prettier-ignore
       ['a have out of range', (n) => [header(n, 0), { type: 'bitfield', batch: 0, bits: Uint8Array.of(0) }, { type: 'have', batch: 0, indices: [2] }], /out of range/], // prettier-ignore
+      ['a soon out of range', (n) => [header(n, 0), { type: 'have-none', batch: 0 }, { type: 'soon', batch: 0, indices: [2] }], /out of range/], // prettier-ignore
+      ['a sending of a batch that was never announced', () => [{ type: 'sending', batch: 0, index: 0 }], /never announced/], // prettier-ignore
+      ['a sending out of range', (n) => [header(n, 0), { type: 'have-all', batch: 0 }, { type: 'sending', batch: 0, index: 2 }], /out of range/], // prettier-ignore
       ['a header twice', (n) => [header(n, 0), header(n, 1)], /announced twice/],
     ];
   test.each(breaches)('%s', (_, messages, reason) => {

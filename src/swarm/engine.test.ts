@@ -1,18 +1,15 @@
 import { expect, test } from 'vitest';
-import { Bitfield, ok, seededRandom, type PeerId, type TaskId } from '../lib/index.ts';
+import { Bitfield, seededRandom, type PeerId, type TaskId } from '../lib/index.ts';
 import { SwarmEngine } from './engine.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
-import { testHeader, testPeer } from './testing.ts';
+import { believed, testHeader, testPeer } from './testing.ts';
 
 const ends = { own: new Uint8Array(32), other: new Uint8Array(32) };
 
-/** An engine whose introduction everybody believes. */
 function engineOf(self: PeerId): SwarmEngine {
-  const nothing = { bytes: new Uint8Array(0), signature: new Uint8Array(64) };
-  const introduction = { membership: nothing, signature: new Uint8Array(64) };
   return new SwarmEngine({
     task: 'ab'.repeat(16) as TaskId,
-    credentials: { self, introduce: () => introduction, check: () => ok(null) },
+    credentials: believed(self),
     ...{ client: 'test', random: seededRandom(1), uploadSlots: 4 },
   });
 }

@@ -1,5 +1,6 @@
 import { unreachable, type HeaderId, type Random } from '../lib/index.ts';
 import { Announcer } from './announcer.ts';
+import { Coming } from './coming.ts';
 import type { SwarmEffect, SwarmEvent } from './events.ts';
 import { Hearing } from './hearing.ts';
 import { Batch } from './batch.ts';
@@ -28,7 +29,7 @@ export interface EngineOptions extends Introduction {
  * I/O, and holds no payload but of chunks on their way.
  *
  * Invariants:
- *  1. A chunk is offered to others only after `stored` said that it was verified and kept.
+ *  1. A chunk is sent to others only after `stored` said that it was verified and kept.
  *  2. Every request gets exactly one piece or one reject, one that was cancelled too.
  *  3. A chunk is on its way from one peer; in the end game from two.
  *  4. Whatever a peer sends, only that peer is closed for it.
@@ -39,8 +40,9 @@ export class SwarmEngine {
   readonly #outbox = new Outbox();
   readonly #inventory = new Inventory();
   readonly #reputation = new Reputation();
-  readonly #announcer = new Announcer(this.#outbox);
-  readonly #uploader = new Uploader(this.#inventory, this.#outbox);
+  readonly #coming = new Coming(this.#inventory);
+  readonly #announcer = new Announcer(this.#outbox, this.#coming);
+  readonly #uploader = new Uploader(this.#inventory, this.#coming, this.#outbox);
   readonly #questions = new Questions(this.#outbox);
   readonly #requester: Requester;
   readonly #lastResort: LastResort;
@@ -51,11 +53,11 @@ export class SwarmEngine {
 
   constructor(options: EngineOptions) {
     const { credentials, random, uploadSlots } = options;
-    const [inventory, outbox, reputation] = [this.#inventory, this.#outbox, this.#reputation];
+    const [inventory, coming, outbox, reputation] = [this.#inventory, this.#coming, this.#outbox, this.#reputation]; // prettier-ignore
     const [announcer, uploader, questions] = [this.#announcer, this.#uploader, this.#questions];
     const requester = new Requester(inventory, outbox, random);
     const lastResort = new LastResort(credentials.self, inventory, outbox, random);
-    const parts = { inventory, outbox, reputation, announcer, uploader, questions, requester, lastResort }; // prettier-ignore
+    const parts = { inventory, coming, outbox, reputation, announcer, uploader, questions, requester, lastResort }; // prettier-ignore
     const connections = new Connections(options, parts, () => slots.setDue());
     const slots = new Slots(uploadSlots, connections, uploader, random);
     this.#requester = requester;
@@ -128,6 +130,7 @@ export class SwarmEngine {
     this.#requester.expire(all, now);
     this.#connections.stayInTouch(now);
     this.#slots.decide(now);
+    this.#shelf.expire(now);
     this.#requester.ask(all.values(), now);
     this.#uploader.serve(all.values(), now);
     this.#lastResort.ask(all, now);
@@ -138,6 +141,7 @@ export class SwarmEngine {
   nextWake(now: number): number | null {
     const next = Math.min(
       this.#announcer.nextWake,
+      this.#coming.nextWake,
       this.#questions.nextWake,
       this.#slots.nextWake,
       this.#requester.nextWake(this.#connections.all.values(), now),

@@ -1,6 +1,7 @@
 import { unreachable, type PeerId } from '../lib/index.ts';
 import type { PeerMessage } from '../protocol/index.ts';
 import type { Announcer } from './announcer.ts';
+import type { Coming } from './coming.ts';
 import type { Inventory } from './inventory.ts';
 import type { Connections } from './connections.ts';
 import type { Peer } from './peer.ts';
@@ -12,6 +13,7 @@ import type { Uploader } from './uploader.ts';
 
 interface Parts {
   readonly inventory: Inventory;
+  readonly coming: Coming;
   readonly announcer: Announcer;
   readonly requester: Requester;
   readonly uploader: Uploader;
@@ -40,7 +42,7 @@ export class Hearing {
 
   /** @returns how the peer broke the protocol, or null */
   #heard(peer: Peer, heard: Heard, now: number): string | null {
-    const { inventory, announcer, requester, uploader, questions, connections, slots } =
+    const { inventory, coming, announcer, requester, uploader, questions, connections, slots } =
       this.#parts;
     switch (heard.type) {
       case 'ready':
@@ -53,6 +55,9 @@ export class Hearing {
         return null;
       case 'have':
         inventory.claimedMore(peer.holdings, heard.header, heard.indices);
+        return null;
+      case 'sending':
+        if (coming.promised(peer, heard.header, heard.index)) announcer.foretell(now);
         return null;
       case 'dont-have':
         inventory.withdrawn(peer.holdings, heard.header, heard.indices);

@@ -42,6 +42,7 @@ function weightOf(message: PeerMessage): number {
     case 'piece':
       return 16 + message.bytes.length;
     case 'have':
+    case 'soon':
     case 'dont-have':
       return 16 + 3 * (message.indices?.length ?? 0);
     default:

@@ -2,6 +2,9 @@
 export const patience = {
   /** Haves are gathered so long before they are sent; the first after a while goes at once. */
   haveMs: 20,
+  /** What is being sent here is offered to neighbours where that takes so long, and withdrawn when it has not come. */
+  sendingMs: 20,
+  soonMs: 1_500,
   /** A peer of which nothing was measured may owe so long. */
   unmeasuredMs: 12_000,
   /** Bounds of what was measured: mean and four deviations of the time that a block takes. */

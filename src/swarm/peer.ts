@@ -25,6 +25,11 @@ export class Peer {
   /** Chunks that are held here and that it was not told of, as it had them. */
   readonly untold = new Map<HeaderId, Set<number>>();
 
+  /** Chunks that it was told are coming here soon. */
+  readonly foretold = new Set<ChunkKey>();
+  /** Whether what it last said to be sending came in time. */
+  keepsWord = true;
+
   /** Blocks it asked for, in order. */
   readonly queue: Block[] = [];
   /** bytes being read for it from the store. */

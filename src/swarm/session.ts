@@ -7,12 +7,15 @@ type Message<T extends PeerMessage['type']> = Extract<PeerMessage, { type: T }>;
 
 /** bytes of a piece's frame besides its payload, at most */
 const envelopeBytes = 128;
+/** Name of what both sides have to know for one of them to use `sending` and `soon`. */
+const soonFeature = 'soon';
 
 /** What a message means; batches by their header, null if that was dropped meanwhile. */
 export type Heard =
   | { readonly type: 'ready' }
   | { readonly type: 'bits'; readonly header: HeaderId; readonly bits: Bitfield }
   | { readonly type: 'have'; readonly header: HeaderId; readonly indices: readonly number[] }
+  | { readonly type: 'sending'; readonly header: HeaderId; readonly index: number }
   | { readonly type: 'dont-have'; readonly header: HeaderId; readonly indices: readonly number[] | null } // prettier-ignore
   /** Announcements of batches that are not ours, of which there are too many. */
   | { readonly type: 'forgotten'; readonly headers: readonly HeaderId[] }
@@ -57,6 +60,8 @@ export class Session {
   blockBytes = 1024;
   /** Requests it queues. */
   requestQueue = 1;
+  /** Whether it knows `sending` and `soon`. */
+  knowsSoon = false;
   readonly #options: SessionOptions;
   /** Batches it announced, by its numbers. Forgotten ones leave a gap. */
   readonly #announced = new Map<number, Announced>();
@@ -84,7 +89,7 @@ export class Session {
       client,
       maxFrame: limits.frameBytes,
       requestQueue: limits.queuedRequests,
-      features: [],
+      features: [soonFeature],
     };
   }
 
@@ -128,7 +133,12 @@ export class Session {
       case 'have-none':
         return this.#bits(message.batch, ({ columns }) => new Bitfield(columns));
       case 'have':
-        return this.#indices(message, (header) => ({ ...message, header }));
+      case 'soon': // it may be asked for as if it were there
+        return this.#indices(message, (header) => ({ ...message, type: 'have', header }));
+      case 'sending': {
+        const { type, index } = message;
+        return this.#indices({ ...message, indices: [index] }, (header) => ({ type, header, index })); // prettier-ignore
+      }
       case 'dont-have':
         return this.#dontHave(message);
       case 'interested':
@@ -173,6 +183,7 @@ export class Session {
     this.ready = true;
     this.blockBytes = Math.min(limits.blockBytes, message.maxFrame - envelopeBytes);
     this.requestQueue = message.requestQueue;
+    this.knowsSoon = message.features.includes(soonFeature);
     return ok({ type: 'ready' });
   }
 

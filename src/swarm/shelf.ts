@@ -2,6 +2,7 @@ import { shortId, type HeaderId } from '../lib/index.ts';
 import type { Announcer } from './announcer.ts';
 import type { SwarmEvent } from './events.ts';
 import type { Batch } from './batch.ts';
+import type { Coming } from './coming.ts';
 import type { Inventory } from './inventory.ts';
 import type { LastResort } from './last-resort.ts';
 import type { Connections } from './connections.ts';
@@ -16,6 +17,7 @@ interface Parts {
   readonly inventory: Inventory;
   readonly outbox: Outbox;
   readonly reputation: Reputation;
+  readonly coming: Coming;
   readonly announcer: Announcer;
   readonly requester: Requester;
   readonly uploader: Uploader;
@@ -46,8 +48,9 @@ export class Shelf {
   }
 
   drop(header: HeaderId): void {
-    const { inventory, uploader, announcer, requester, connections } = this.#parts;
+    const { inventory, coming, uploader, announcer, requester, connections } = this.#parts;
     if (!inventory.get(header)) return;
+    coming.dropped(header);
     const peers = [...connections.all.values()];
     uploader.dropped(header, peers);
     announcer.dropped(header, peers);
@@ -63,9 +66,20 @@ export class Shelf {
     lastResort.stored(event);
     if (from !== null) {
       reputation.totalsOf(from).verified++;
-      requester.judged(connections.get(from), true);
+      const peer = connections.get(from);
+      requester.judged(peer, true);
+      if (peer) peer.keepsWord = true;
     }
     if (inventory.setHeld(header, index)) announcer.stored(header, index, now);
+  }
+
+  /** What was to be here soon and does not come: whoever asked for it gets it elsewhere. */
+  expire(now: number): void {
+    const { coming, uploader, announcer, connections } = this.#parts;
+    for (const { header, index } of coming.broken(now)) {
+      uploader.withdraw(header, index, connections.all.values());
+      announcer.withdraw(header, index, connections.all.values());
+    }
   }
 
   /** It is asked for again; who asks us for it meanwhile is told that it is not here. */

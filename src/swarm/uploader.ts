@@ -2,6 +2,7 @@ import { chunkKey, err, ok, type HeaderId, type PeerId, type Result } from '../l
 import { limits } from '../protocol/index.ts';
 import { chunkBytes } from '../vds/index.ts';
 import type { Block, SwarmEvent } from './events.ts';
+import type { Coming } from './coming.ts';
 import type { Inventory } from './inventory.ts';
 import type { Outbox } from './outbox.ts';
 import { patience } from './patience.ts';
@@ -29,6 +30,7 @@ type Request = Extract<Heard, { type: 'request' | 'cancel' }>;
  */
 export class Uploader {
   readonly #inventory: Inventory;
+  readonly #coming: Coming;
   readonly #outbox: Outbox;
 
   readonly #uplink = new Uplink();
@@ -37,8 +39,9 @@ export class Uploader {
   /** To whom each chunk of a batch went last. */
   readonly #sent = new Map<HeaderId, Map<number, Sending>>();
 
-  constructor(inventory: Inventory, outbox: Outbox) {
+  constructor(inventory: Inventory, coming: Coming, outbox: Outbox) {
     this.#inventory = inventory;
+    this.#coming = coming;
     this.#outbox = outbox;
   }
 
@@ -60,7 +63,8 @@ export class Uploader {
     }
     const isFull = peer.queue.length >= limits.queuedRequests;
     const block = { batch: asked.batch, header: batch.header.id, index, offset, length };
-    if (peer.isChoked || isFull || !batch.held.has(index)) {
+    const isThere = batch.held.has(index) || this.#coming.has(batch.header.id, index);
+    if (peer.isChoked || isFull || !isThere) {
       this.#reject(peer, asked);
     } else if (this.#isRefused(peer, block, peers)) {
       this.#reject(peer, asked);
@@ -126,9 +130,9 @@ export class Uploader {
     let underWay = all.reduce((sum, peer) => sum + peer.reading, sending);
     const window = this.#uplink.windowFor(all.filter(({ ready }) => ready).length);
     while (underWay < window) {
-      const next = nextOf(all);
-      if (next === undefined) break;
-      underWay += this.#serveOne(next, now);
+      const next = this.#next(all);
+      if (next === null) break;
+      underWay += this.#serveOne(next.peer, next.block, now);
     }
     // The first of them may have taken what another one asks for.
     this.#spread(all, now);
@@ -141,11 +145,32 @@ export class Uploader {
     this.#uplink.drained(left, isLate, now);
   }
 
-  /** @returns bytes of what the peer asked for first */
-  #serveOne(peer: Peer, now: number): number {
-    const block = peer.queue.shift();
-    if (block === undefined) return 0;
+  /**
+   * What is sent next, of what is here and asked for by those whose channels have room: the rest of a
+   * chunk, as nobody can pass on half of one; else what who waited longest asked for first.
+   */
+  #next(peers: readonly Peer[]): { readonly peer: Peer; readonly block: Block } | null {
+    let next = null;
+    for (const peer of peers) {
+      if (!peer.writable) continue;
+      const rest = peer.queue.find((block) => peer.isNext(block));
+      if (rest !== undefined) return { peer, block: rest };
+      if (next !== null && next.peer.servedAs <= peer.servedAs) continue;
+      const block = peer.queue.find(({ header, index }) => this.#holds(header, index));
+      if (block !== undefined) next = { peer, block };
+    }
+    return next;
+  }
+
+  #holds(header: HeaderId, index: number): boolean {
+    return this.#inventory.get(header)?.held.has(index) === true;
+  }
+
+  /** @returns bytes */
+  #serveOne(peer: Peer, block: Block, now: number): number {
+    peer.queue.splice(peer.queue.indexOf(block), 1);
     const { header, index, offset, length } = block;
+    this.#foretell(peer, block);
     if (offset === 0) {
       const sent = this.#sent.get(header) ?? new Map<number, Sending>();
       this.#sent.set(header, sent.set(index, { to: peer.id, at: now }));
@@ -155,6 +180,15 @@ export class Uploader {
     peer.servedAs = ++this.#served;
     this.#outbox.put({ type: 'read', peer: peer.id, block });
     return length;
+  }
+
+  /** Before the last block of a chunk goes out who gets it is told, if it takes a while: it may offer it to others. */
+  #foretell(peer: Peer, { batch, header, index, offset, length }: Block): void {
+    const about = this.#inventory.get(header)?.header;
+    if (!peer.session.knowsSoon || about === undefined) return;
+    if (offset + length < chunkBytes(about, index)) return;
+    if (this.#uplink.msFor(length) < patience.sendingMs) return;
+    this.#outbox.send(peer, { type: 'sending', batch, index });
   }
 
   /**
@@ -201,6 +235,13 @@ export class Uploader {
     return false;
   }
 
+  /** A chunk does not come that was to be here soon. */
+  withdraw(header: HeaderId, index: number, peers: Iterable<Peer>): void {
+    for (const peer of peers) {
+      this.#rejectSome(peer, (block) => block.header === header && block.index === index);
+    }
+  }
+
   /** A batch of ours is dropped: what was asked for of it is rejected while its number still means something. */
   dropped(header: HeaderId, peers: Iterable<Peer>): void {
     this.#sent.delete(header);
@@ -240,19 +281,4 @@ export class Uploader {
 /** bytes */
 function bytesOf(queue: readonly Block[]): number {
   return queue.reduce((sum, { length }) => sum + length, 0);
-}
-
-/**
- * Whose turn it is, of those that ask and whose channels have room: who waits for the rest of a chunk,
- * as nobody can pass on half of one; else who waited longest.
- */
-function nextOf(peers: readonly Peer[]): Peer | undefined {
-  let next: Peer | undefined;
-  for (const peer of peers) {
-    const [block] = peer.queue;
-    if (block === undefined || !peer.writable) continue;
-    if (peer.isNext(block)) return peer;
-    if (next === undefined || peer.servedAs < next.servedAs) next = peer;
-  }
-  return next;
 }
