@@ -137,13 +137,16 @@ class Swarm {
     // What a leaver alone had, nobody can have: a batch of its own is not asked for.
     const wanted = batches.filter((_, i) => batches.length === 1 || !leavers.has(at(members, i)));
     const isDone = (peer: SimulatedPeer) => wanted.every((batch) => network.holds(peer, batch));
+    const lacks = (peer: SimulatedPeer) =>
+      wanted.reduce((sum, batch) => sum + batch.payloads.length - network.countOf(peer, batch), 0);
     const left = new Set(staying.filter((peer) => !isDone(peer)));
     let lookAt = 0;
     const done = () => {
       if (network.stored < lookAt) return false;
       for (const peer of left) if (isDone(peer)) left.delete(peer);
-      // Nobody is done before as many chunks came as the one needs that lacks most.
-      lookAt = network.stored + 1;
+      // They are not all done before as many chunks came as they lack together.
+      lookAt = network.stored;
+      for (const peer of left) lookAt += lacks(peer);
       return left.size === 0;
     };
     const finished = network.run(done, 20 * boundMs);

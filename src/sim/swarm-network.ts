@@ -180,6 +180,11 @@ export class SwarmNetwork {
     });
   }
 
+  /** How many chunks of a batch a peer holds. */
+  countOf(peer: SimulatedPeer, { header }: SimulatedBatch): number {
+    return peer.chunks.get(header.id)?.size ?? 0;
+  }
+
   /** Feeds a tab events that come together. */
   handle(peer: SimulatedPeer, ...events: readonly TabEvent[]): void {
     for (const event of events) {

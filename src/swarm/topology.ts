@@ -19,7 +19,8 @@ export function neighbours(topology: Topology, members: readonly Placed[], self:
   const everybody = members.map(({ peer }) => peer);
   const ready = members.filter((member) => member.ready).map(({ peer }) => peer);
   const found = new Set<PeerId>();
-  for (const group of [everybody, ready]) {
+  // Most of the time all are ready, which is the same twice.
+  for (const group of ready.length < everybody.length ? [everybody, ready] : [everybody]) {
     if (group.includes(self)) for (const peer of among(topology, group, self)) found.add(peer);
   }
   found.delete(self);
@@ -51,9 +52,9 @@ function expander(group: readonly PeerId[], self: PeerId, degree: number): PeerI
 
 /** Members in an order of their own for each number, which depends on who is there alone. */
 function cycle(group: readonly PeerId[], number: number): PeerId[] {
-  const places = new Map(group.map((peer) => [peer, placeOf(peer, number)]));
-  const place = (peer: PeerId) => places.get(peer) ?? 0;
-  return [...group].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+  const placed = group.map((peer) => ({ peer, place: placeOf(peer, number) }));
+  placed.sort((a, b) => a.place - b.place || (a.peer < b.peer ? -1 : 1));
+  return placed.map(({ peer }) => peer);
 }
 
 /** Evenly spread (murmur3's finaliser); ids are public keys, so anybody may choose their place. */
