@@ -3,7 +3,7 @@ import { firstWindow } from './drain.ts';
 import { Uplink } from './uplink.ts';
 
 /** Neighbours. */
-const few = 4;
+const few = 7;
 
 /** Hands over so many bytes, of which so many are left after `ms`. */
 function send(uplink: Uplink, bytes: number, left: number, now: number, ms: number): void {
@@ -61,10 +61,19 @@ test('where channels tell late, more is handed over, and what they sent is no me
   expect(uplink.windowFor(few)).toBeCloseTo(15_000, -2);
 });
 
-test('the more neighbours there are, the less is sent before anything is known', () => {
+test('where there are many neighbours one block is sent before anything is known', () => {
   const uplink = new Uplink();
   expect(uplink.windowFor(1)).toBe(firstWindow);
-  expect(uplink.windowFor(16)).toBe(firstWindow / 4);
+  expect(uplink.windowFor(few)).toBe(firstWindow);
+  expect(uplink.windowFor(few + 1)).toBeLessThan(10_000);
   send(uplink, 20_000, 0, 0, 100);
   expect(uplink.windowFor(16)).toBe(uplink.windowFor(1));
+});
+
+test('where channels tell late before anything is known more is sent, to many neighbours too', () => {
+  const uplink = new Uplink();
+  const first = uplink.windowFor(16);
+  uplink.handed(8_000, 0);
+  uplink.drained(0, true, 5);
+  expect(uplink.windowFor(16)).toBe(4 * first);
 });
