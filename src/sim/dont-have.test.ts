@@ -21,7 +21,7 @@ test('a batch that is dropped half-way and wanted again comes over the same conn
   network.give(seed, batch);
   network.give(leecher, batch, []);
   network.connectAll();
-  const size = () => leecher.chunks.get(batch.header.id)?.size ?? 0;
+  const size = () => network.countOf(leecher, batch);
   expect(network.run(() => size() === 3, network.now + 60_000)).toBe(true);
   network.handle(leecher, { type: 'forget', headers: [batch.header.id] });
   network.run(() => false, network.now + 30);

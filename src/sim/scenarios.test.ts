@@ -9,7 +9,8 @@ describe('a thousand peers', () => {
   test('get 64 chunks from one seed', { timeout: 120_000 }, () => {
     const outcome = oneSeed({ seed: 1, peers: 1_000, chunks: 64, degree: 8 });
     expect(outcome.finished).toBe(true);
-    expect(outcome.ms).toBeLessThan(2.5 * outcome.boundMs);
+    // 1.22 where four or five blocks go out before anything is known.
+    expect(outcome.ms).toBeLessThan(1.21 * outcome.boundMs);
   });
 });
 

@@ -18,7 +18,6 @@ function chain(seed: number, prepare: (peers: SimulatedPeer[]) => void = () => u
   for (const peer of [middle, last]) network.give(peer, batch, []);
   network.connect(holder, middle);
   network.connect(middle, last);
-  const has = (peer: SimulatedPeer) => peer.chunks.get(batch.header.id)?.size ?? 0;
   /** Until everybody has everything; ms */
   const finish = () => {
     const isDone = () => network.holds(middle, batch) && network.holds(last, batch);
@@ -26,7 +25,7 @@ function chain(seed: number, prepare: (peers: SimulatedPeer[]) => void = () => u
     expect(network.closes).toEqual([]);
     return network.now;
   };
-  return { network, holder, middle, last, batch, has, finish };
+  return { network, holder, middle, last, batch, finish };
 }
 
 /** A peer of a version that knew neither `sending` nor `soon`. */
@@ -66,7 +65,7 @@ describe('a chunk that is passed on', () => {
 
 describe('who says that it sends, and does not', () => {
   test('is found out, and who was told gets the chunks elsewhere', () => {
-    const { network, holder, middle, last, has, batch } = chain(73, ([holder]) => {
+    const { network, holder, middle, last, batch } = chain(73, ([holder]) => {
       if (holder) holder.tamper = promise;
     });
     network.run(() => false, network.now + 3_000);
@@ -74,12 +73,30 @@ describe('who says that it sends, and does not', () => {
     expect(count(middle, 'dont-have')).toBe(count(holder, 'sending'));
     expect(count(last, 'request')).toBeGreaterThan(0);
     expect(count(middle, 'reject')).toBe(count(last, 'request'));
-    expect(has(last)).toBe(0);
+    expect(network.countOf(last, batch)).toBe(0);
     const helper = network.addPeer('helper');
     network.give(helper, batch);
     network.connect(helper, last);
     expect(network.run(() => network.holds(last, batch), network.now + 60_000)).toBe(true);
     expect(network.closes).toEqual([]);
+  });
+
+  test('once is believed again when it has delivered', () => {
+    const promised = new Set<number>();
+    let kept: number | null = null;
+    const { network, middle, finish } = chain(75, ([holder]) => {
+      if (!holder) return;
+      holder.tamper = (message) => {
+        if (message.type === 'sending') promised.add(message.index);
+        if (message.type !== 'piece' || kept !== null || !promised.has(message.index)) return message; // prettier-ignore
+        kept = message.index;
+        return null;
+      };
+    });
+    expect(network.run(() => count(middle, 'dont-have') === 1, 10_000)).toBe(true);
+    const told = count(middle, 'soon');
+    finish();
+    expect(count(middle, 'soon')).toBeGreaterThan(told);
   });
 
   test('as it is gone, is found out at once: what was foretold is withdrawn', () => {

@@ -151,15 +151,16 @@ describe('a chunk that does not come', () => {
   });
 
   test('as its batch is dropped is not said one by one', () => {
-    const { ask, promise, announce, broken, coming, inventory, announcer, header, said, other } = waiting(); // prettier-ignore
+    const { ask, promise, announce, broken, coming, inventory, announcer, header, said, other, sender } = waiting(); // prettier-ignore
     ask(0);
     promise(0);
     announce(0);
-    coming.dropped(header);
     announcer.dropped(header, [other]);
     inventory.drop(header);
     expect(said()).toEqual(['dont-have all']);
-    expect(broken(10_000)).toEqual([]);
+    expect(broken(1)).toEqual([]);
+    expect(coming.has(header, 0)).toBe(false);
+    expect(sender.keepsWord).toBe(true);
     announcer.withdraw(header, 0, [other]);
     expect(said()).toEqual([]);
   });

@@ -62,20 +62,17 @@ export class Coming {
     this.#promised.delete(chunkKey(header, index));
   }
 
-  dropped(dropped: HeaderId): void {
-    for (const [key, { header }] of this.#promised) if (header === dropped) this.#promised.delete(key); // prettier-ignore
-  }
-
-  /** What neighbours were told of and does not come, or not in time. */
+  /** What neighbours were told of and does not come, or not in time. What was dropped here is nobody's fault. */
   broken(now: number): { readonly header: HeaderId; readonly index: number }[] {
     const broken: Promised[] = [];
     for (const [key, promised] of this.#promised) {
       const { header, index, from, toldAt } = promised;
-      if (this.#inventory.get(header)?.held.has(index) === true) continue;
+      const batch = this.#inventory.get(header);
+      if (batch?.held.has(index) === true) continue;
       const isLate = toldAt !== null && now >= toldAt + patience.soonMs;
       if (this.#isPending(promised) && !isLate) continue;
       this.#promised.delete(key);
-      if (toldAt === null) continue;
+      if (toldAt === null || batch === undefined) continue;
       from.keepsWord = false;
       broken.push(promised);
     }

@@ -48,9 +48,8 @@ export class Shelf {
   }
 
   drop(header: HeaderId): void {
-    const { inventory, coming, uploader, announcer, requester, connections } = this.#parts;
+    const { inventory, uploader, announcer, requester, connections } = this.#parts;
     if (!inventory.get(header)) return;
-    coming.dropped(header);
     const peers = [...connections.all.values()];
     uploader.dropped(header, peers);
     announcer.dropped(header, peers);
