@@ -3,8 +3,8 @@ import { findBrowser, launchArguments } from './scripts/browser.ts';
 
 export default defineConfig({
   testDir: 'e2e',
-  timeout: 120_000,
-  expect: { timeout: 60_000 },
+  timeout: 300_000,
+  expect: { timeout: 120_000 },
   // Each test runs several tabs that train: one at a time is fastest on few cores.
   workers: 1,
   retries: 0,

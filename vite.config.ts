@@ -27,7 +27,7 @@ export default defineConfig({
     },
   },
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     // No module has state that a test could leave behind. A fresh start of each file, with the
     // tables of both groups, took a third of the time.
     isolate: false,

@@ -29,9 +29,9 @@ const storedChunks = (page: Page, header: HeaderId) =>
     let found = 0;
     for (const { name = '' } of await indexedDB.databases()) {
       const db = await done(indexedDB.open(name));
-      if (!db.objectStoreNames.contains('chunks')) continue;
-      const rows = (await done(db.transaction('chunks').objectStore('chunks').getAll())) as object[]; // prettier-ignore
-      found += rows.filter((row) => Object.values(row).includes(wanted)).length;
+      if (!db.objectStoreNames.contains('packs')) continue;
+      const packs = (await done(db.transaction('packs').objectStore('packs').getAll())) as { header: string; indices: number[] }[]; // prettier-ignore
+      for (const { header, indices } of packs) if (header === wanted) found += indices.length;
       db.close();
     }
     return found;

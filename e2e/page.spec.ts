@@ -121,14 +121,14 @@ async function withWorkerScript(browser: Browser, script: string): Promise<Brows
 
 test('a disk that fills up costs a tab nothing', async ({ browser, coordinate, openTab }) => {
   const { url, room } = await coordinate({ minimum: 3, rounds: 1 });
-  // Of the chunks the tenth and every later one cannot be written.
+  // Of what is written together the third and everything later cannot be.
   const context = await withWorkerScript(
     browser,
-    `const { put } = IDBObjectStore.prototype;
-    let puts = 0;
-    IDBObjectStore.prototype.put = function (...row) {
-      if (this.name === 'chunks' && ++puts >= 10) throw new DOMException('full', 'QuotaExceededError');
-      return put.apply(this, row);
+    `const { add } = IDBObjectStore.prototype;
+    let adds = 0;
+    IDBObjectStore.prototype.add = function (...row) {
+      if (this.name === 'packs' && ++adds >= 3) throw new DOMException('full', 'QuotaExceededError');
+      return add.apply(this, row);
     };`,
   );
   const failingTab = await openTab(url, context);
@@ -144,13 +144,13 @@ test('a disk that fills up costs a tab nothing', async ({ browser, coordinate, o
 
 test('what a disk fails to give is fetched again', async ({ browser, coordinate, openTab }) => {
   const { url } = await coordinate({ rounds: 1 });
-  // Three of the first nine chunks that are read are not: after a reload, as none is in memory then.
+  // What is read first and third is not: after a reload, as nothing is in memory then.
   const context = await withWorkerScript(
     browser,
     `const { get } = IDBObjectStore.prototype;
     let gets = 0;
     IDBObjectStore.prototype.get = function (...key) {
-      if (this.name === 'chunks' && ++gets % 3 === 0 && gets <= 9) throw new DOMException('I/O', 'UnknownError');
+      if (this.name === 'packs' && ++gets % 2 === 1 && gets <= 3) throw new DOMException('I/O', 'UnknownError');
       return get.apply(this, key);
     };`,
   );

@@ -71,6 +71,20 @@ for (const [what, version] of [
   });
 }
 
+test('chunks of an earlier version are taken over', async ({ page }) => {
+  const { held, whole, tables } = await page.evaluate(() => window.storeTest.migrateChunks());
+  expect(held).toEqual([Array.from({ length: 100 }, (_, index) => index), [7]]);
+  expect(whole).toBe(true);
+  expect(tables).toEqual(['packs']);
+});
+
+test('what is put in the place of a chunk leaves nothing behind, and counts after a reload', async ({
+  page,
+}) => {
+  const found = await page.evaluate(() => window.storeTest.putAgain(20));
+  expect(found).toEqual({ rows: 2, payload: [20, 0] });
+});
+
 test('what an earlier version kept of the Data Owner’s words is migrated', async ({ page }) => {
   const found = await page.evaluate(() => window.storeTest.migrateStatements());
   expect(found).toEqual({ rounds: [7, 8], epochs: [3, undefined] });
@@ -86,7 +100,7 @@ test('identities that a later version keeps are left alone, and nothing of their
 }) => {
   const found = await page.evaluate(() => window.storeTest.withLaterIdentities());
   expect(found.temporary).toMatch(/another version/);
-  expect(found.databases).toEqual(['murmuration 20', `murmuration-${'d'.repeat(16)} 10`]);
+  expect(found.databases).toEqual(['murmuration 20', `murmuration-${'d'.repeat(16)} 20`]);
 });
 
 test('what is stored of identities long gone is deleted, and nothing else', async ({ page }) => {

@@ -68,8 +68,8 @@ async function expectAudits(room: TaskRoom, tab: Page) {
       const opening = indexedDB.open(name);
       await done(opening);
       const { objectStoreNames } = opening.result;
-      if (!objectStoreNames.contains('chunks')) continue;
-      await done(opening.result.transaction('chunks', 'readwrite').objectStore('chunks').clear());
+      if (!objectStoreNames.contains('packs')) continue;
+      await done(opening.result.transaction('packs', 'readwrite').objectStore('packs').clear());
     }
   });
   const { verdict } = await auditor.audit(holder, newest, [0, 5], epoch);

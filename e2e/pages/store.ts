@@ -109,6 +109,41 @@ const storeTest = {
     return { isSetAside, held, versions };
   },
 
+  /** Opens what the first version of the program kept, which had a row for each chunk. */
+  async migrateChunks(): Promise<{ held: number[][]; whole: boolean; tables: string[] }> {
+    await makeDatabase('chunks', 10, (db) => {
+      const table = db.createObjectStore('chunks', { keyPath: ['header', 'index'] });
+      for (let index = 0; index < 100; index++) table.put({ header: header(1), index, payload: new Uint8Array(5_000).fill(index) }); // prettier-ignore
+      table.put({ header: header(2), index: 7, payload: new Uint8Array() });
+    });
+    const { store } = await open('chunks');
+    const held = await Promise.all([1, 2].map((n) => store.held(header(n))));
+    const payloads = await Promise.all((held[0] ?? []).map((index) => store.get(header(1), index)));
+    const whole = payloads.every((payload, k) => payload?.length === 5_000 && payload.every((byte) => byte === k)); // prettier-ignore
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open('chunks');
+      request.onsuccess = () => resolve(request.result);
+    });
+    return { held, whole, tables: [...db.objectStoreNames] };
+  },
+
+  /** Chunks that are put again and again, so often; rows that are left of them. */
+  async putAgain(times: number): Promise<{ rows: number; payload: number[] }> {
+    const { store } = await open('again');
+    await Promise.all([0, 1].map((index) => store.put(header(1), index, Uint8Array.of(0))));
+    for (let k = 1; k <= times; k++) await store.put(header(1), 0, Uint8Array.of(k));
+    const again = (await open('again')).store;
+    const payload = [...((await again.get(header(1), 0)) ?? []), ...((await again.get(header(1), 1)) ?? [])]; // prettier-ignore
+    const rows = await new Promise<number>((resolve) => {
+      const request = indexedDB.open('again');
+      request.onsuccess = () => {
+        const count = request.result.transaction('packs').objectStore('packs').count();
+        count.onsuccess = () => resolve(count.result);
+      };
+    });
+    return { rows, payload };
+  },
+
   /** Opens what the first version of the program kept of the Data Owner's words, which had no states. */
   async migrateStatements(): Promise<{ rounds: unknown[]; epochs: unknown[] }> {
     const [old, other] = ['aa'.repeat(16), 'bb'.repeat(16)] as TaskId[];

@@ -61,6 +61,6 @@ async function fetchCrs(task: TaskId): Promise<Result<Uint8Array<ArrayBuffer>>> 
 }
 
 async function openTable(): Promise<Table<CrsRow, string> | null> {
-  const db = await openDatabase('murmuration-crs', [{ files: 'digest' }]);
+  const db = await openDatabase('murmuration-crs', [{ tables: { files: 'digest' } }]);
   return db && db.table('files');
 }

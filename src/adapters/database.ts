@@ -1,16 +1,21 @@
-import { Dexie, type ChromeTransactionDurability } from 'dexie';
+import { Dexie, type ChromeTransactionDurability, type Transaction } from 'dexie';
 
 /** Dexie's version 1 is IndexedDB's version 10. */
 const nativeVersions = 10;
 
-/** The tables that a version of the program has, with their keys and indices as Dexie writes them. */
-export type Schema = Readonly<Record<string, string>>;
+/** What a version of the program changed. */
+export interface Schema {
+  /** Tables that it has or adds, with their keys and indices as Dexie writes them; null for one that goes. */
+  readonly tables: Readonly<Record<string, string | null>>;
+  /** Moves what the version before kept. Tables that go are there yet. */
+  readonly migrate?: (transaction: Transaction) => Promise<void>;
+}
 
 /**
  * Opens a database, or makes it. One of an earlier version becomes the newest; one that this version
  * of the program cannot read is left alone for the one that can. Rejects if the browser gives none.
  *
- * @param schemas what each version has, or adds to the one before; the first is version 1
+ * @param schemas of each version, or what it changes of the one before; the first is version 1
  * @returns null if it cannot be read
  */
 export async function openDatabase(
@@ -24,7 +29,10 @@ export async function openDatabase(
   const db = new Dexie(name, { chromeTransactionDurability: durability, cache: 'disabled' });
   // Nobody watches queries here, and it would tell every tab of every write.
   db.unuse({ stack: 'dbcore', name: 'Observability' });
-  schemas.forEach((schema, before) => db.version(before + 1).stores(schema));
+  schemas.forEach(({ tables, migrate }, before) => {
+    const version = db.version(before + 1).stores(tables);
+    if (migrate) version.upgrade(migrate);
+  });
   try {
     await db.open();
   } catch (thrown) {

@@ -46,7 +46,7 @@ export async function openIdentity(): Promise<TabIdentity> {
 }
 
 async function openTable(): Promise<Table<IdentityRow, string> | null> {
-  const db = await openDatabase('murmuration', [{ identities: 'id, usedAt' }]);
+  const db = await openDatabase('murmuration', [{ tables: { identities: 'id, usedAt' } }]);
   return db && db.table('identities');
 }
 

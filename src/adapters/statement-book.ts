@@ -5,7 +5,10 @@ import type { StateUpdate } from '../vds/index.ts';
 import { openDatabase, type Schema } from './database.ts';
 
 /** What the versions of the database have: the first one kept no states. */
-const schemas: readonly Schema[] = [{ freezes: 'task' }, { states: 'task' }];
+const schemas: readonly Schema[] = [
+  { tables: { freezes: 'task' } },
+  { tables: { states: 'task' } },
+];
 
 type KeptState = StateUpdate & { readonly task: TaskId };
 
