@@ -88,7 +88,7 @@ function startTab(): void {
     task,
     description: {
       ownerKey: owner.id,
-      exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 12, scalars: 512 },
+      exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 9, scalars: 512 },
     } as TaskDescription,
     membership: signMembership({ task, peer: identity.id, issuedAt: 0 }, owner),
     iceServers: [],

@@ -34,7 +34,7 @@ export function describeTask(owner: PeerId, settings: RoundSettings): TaskDescri
     rounds: settings.rounds,
     members: { minimum: settings.minimum, quorum: Math.min(2, settings.minimum), maximum: 20 },
     deadlines: { trainMs: 10_000, admitMs: 5_000, exchangeMs: 8_000 },
-    exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 12, scalars },
+    exchange: { mode: 'gossip', topology: { kind: 'mesh' }, uploadSlots: 9, scalars },
     crs: crs.digest,
   };
 }

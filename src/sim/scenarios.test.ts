@@ -5,7 +5,7 @@ import { allGather, oneSeed } from './scenarios.ts';
 const seeds = [1, 2, 3];
 
 describe('a thousand peers', () => {
-  // Some 40 s; twice as long with 20 neighbours each.
+  // Some 40 s on two cores with little else to do.
   test('get 64 chunks from one seed', { timeout: 300_000 }, () => {
     const outcome = oneSeed({ seed: 1, peers: 1_000, chunks: 64, degree: 8 });
     expect(outcome.finished).toBe(true);
@@ -24,8 +24,8 @@ describe.each(seeds)('seed %i', (seed) => {
 
   test('a hundred get what one has, though each asks without knowing who is busy', () => {
     const outcome = oneSeed({ seed, peers: 100, chunks: 64 });
-    // 1.19 to 1.20 where nobody asks for what is on its way to somebody else.
-    expect(outcome.ms).toBeLessThan(1.18 * outcome.boundMs);
+    // 1.18 to 1.19 where nobody asks for what is on its way to somebody else.
+    expect(outcome.ms).toBeLessThan(1.165 * outcome.boundMs);
   });
 
   test('on faster links, too', () => {

@@ -111,7 +111,7 @@ class Swarm {
   readonly #random: Random;
 
   constructor(settings: SwarmSettings, peers: number) {
-    const { seed, link = home, uploadSlots = 12 } = settings;
+    const { seed, link = home, uploadSlots = 9 } = settings;
     this.#settings = settings;
     this.link = link;
     this.#random = seededRandom(seed ^ 0x5eed);
@@ -162,7 +162,7 @@ class Swarm {
 
   #connect(): void {
     const placed = this.members.map(({ id }): Placed => ({ peer: id, ready: true }));
-    const topology = { kind: 'random-regular', degree: this.#settings.degree ?? 20 } as const;
+    const topology = { kind: 'random-regular', degree: this.#settings.degree ?? 12 } as const;
     for (const peer of this.members) {
       for (const other of neighbours(topology, placed, peer.id)) {
         if (peer.id < other) this.network.connect(peer, this.#peer(other));

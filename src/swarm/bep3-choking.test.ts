@@ -128,9 +128,9 @@ describe('fair share over time', () => {
   });
 
   test('nobody waits longer than 30 s where a task serves as many as it does by default', () => {
-    // 12 slots; a mesh of 20 and the largest degree of random-regular: 20 neighbours at most.
+    // 9 slots; a mesh of 20 and the largest degree of random-regular: 20 neighbours at most.
     for (let seed = 0; seed < 20; seed++) {
-      const crowd = new Crowd(seed, 12, 20);
+      const crowd = new Crowd(seed, 9, 20);
       const random = seededRandom(seed);
       let longest = 0;
       crowd.pass(300_000, () => {
