@@ -51,7 +51,8 @@ const openChunks = (name: string) => openDatabase(name, schemas, 'relaxed');
 /**
  * Keeps chunks in IndexedDB, in a database of the tab's own. Reads and writes that come while a
  * transaction is under way go into the next one together: one at a time when they are rare, hundreds to a
- * transaction when they are not, without a timer; and those of one batch go into one row.
+ * transaction when they are not, without a timer; and those of one batch go into one row: 64 MiB in chunks of 60 kB
+ * cost the threads of Chromium that write them 1.9 s of processor time, and 3.1 with a row for each chunk.
  */
 export class DexieChunkStore implements ChunkStore {
   readonly #db: Dexie;
@@ -149,14 +150,18 @@ export class DexieChunkStore implements ChunkStore {
     while (this.#asked.length > 0) {
       const reads = this.#asked.splice(0, readAtOnce);
       const keyOf = ({ header, index }: Read) => this.#held.get(header)?.get(index);
-      const keys = [...new Set(reads.map(keyOf))].filter((key) => key !== undefined);
+      const places = new Map(reads.map((read) => [read, keyOf(read)]));
+      const keys = [...new Set(places.values())].filter((key) => key !== undefined);
       try {
         const packs = await this.#packs.bulkGet(keys);
-        for (const read of reads) {
-          const key = keyOf(read);
+        for (const [read, key] of places) {
           const pack = key && packs[keys.indexOf(key)];
           // A copy, as another read may be of the same.
           const payload = pack?.payloads[pack.indices.indexOf(read.index)]?.slice() ?? null;
+          if (payload === null && keyOf(read) !== key) {
+            this.#asked.push(read); // it was put or dropped meanwhile
+            continue;
+          }
           if (payload === null) this.#held.get(read.header)?.delete(read.index);
           read.done(payload);
         }

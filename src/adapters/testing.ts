@@ -44,6 +44,16 @@ export const storeContract: Readonly<Record<string, (of: StoreUnderTest) => Prom
     expectEqual(await store.held(header(1)), [0], 'once');
   },
 
+  async 'gives a chunk while another one takes its place'({ store }) {
+    await store.put(header(1), 0, bytes(0));
+    for (let k = 1; k < 10; k++) {
+      const [, found] = await Promise.all([store.put(header(1), 0, bytes(k)), store.get(header(1), 0)]); // prettier-ignore
+      if (found === null) throw new Error(`at put ${k}: nothing`);
+    }
+    expectEqual(await store.held(header(1)), [0], 'it is held');
+    expectEqual(await store.get(header(1), 0), bytes(9), 'the newest one');
+  },
+
   async 'copies what it is given'({ store }) {
     const whole = bytes(9, 1, 2, 9);
     const done = store.put(header(1), 0, whole.subarray(1, 3));
